@@ -1,0 +1,45 @@
+# The two commands of the README, and what else one types often.
+#   make reproduce             everything config.yaml asks for, then the report
+#   make reproduce ARGS=-n     only say what would be done; ARGS goes to snakemake
+#   make test                  the whole test suite
+
+SHELL := bash
+.DEFAULT_GOAL := help
+.PHONY: help setup reproduce report dashboard test check format lock
+
+ARGS ?=
+CORES ?= all
+PORT ?= 5000
+# Snakemake and its jobs find the pinned programs first.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup:  ## make .venv with the pinned packages; does nothing the second time
+	@bash envs/setup.sh
+
+reproduce: setup  ## run the pipeline and make the report
+	@snakemake --cores $(CORES) $(ARGS)
+	@bash workflow/make_report.sh $(ARGS)
+
+dashboard: setup  ## browse the runs in MLflow, on this machine only
+	@mssbench track dashboard --port $(PORT)
+
+test: setup  ## run all tests
+	@python -m pytest $(ARGS)
+
+check: setup  ## lint, format and types
+	ruff check
+	ruff format --check
+	snakefmt --check Snakefile workflow
+	mypy
+	snakemake --lint
+
+format: setup  ## format the Python and Snakemake files
+	ruff check --fix
+	ruff format
+	snakefmt Snakefile workflow
+
+lock: setup  ## pin the newest versions that pyproject.toml allows
+	python envs/lock.py

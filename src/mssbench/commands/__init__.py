@@ -1,0 +1,1 @@
+"""The verbs of the `mssbench` command, one module each."""
