@@ -1,0 +1,1 @@
+"""Data sets, songs, renditions and training crops."""

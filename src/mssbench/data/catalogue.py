@@ -1,0 +1,154 @@
+"""The data sets that are known by name: what each holds, where it comes from, who may use it."""
+
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Literal
+from urllib.parse import urlsplit
+
+from mssbench.errors import UserError
+
+ZENODO = "https://zenodo.org/records"
+
+# The archive and what comes out of it lie on the disk together. MUSDB18-HQ's WAV files take
+# 1.4 times the archive's length, MP4 files take as much as their archive.
+DISK_FACTOR = 2.5
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A zip file that holds a data set, or a part of one.
+
+    Attributes:
+        url: where it is fetched from.
+        bytes: its length, in bytes.
+        checksums: ``"<algorithm>:<hex digits>"``, with an algorithm of ``hashlib``; each must
+            agree.
+    """
+
+    url: str
+    bytes: int
+    checksums: tuple[str, ...]
+
+    @property
+    def file_name(self) -> str:
+        """The name of the file, without folder."""
+        return PurePosixPath(urlsplit(self.url).path).name
+
+    @property
+    def disk(self) -> int:
+        """Room for the file and for what is unpacked from it, in bytes (an upper bound)."""
+        return int(DISK_FACTOR * self.bytes)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A data set that is known by name.
+
+    Attributes:
+        name: as the command line and the configuration spell it.
+        layout: how a song lies on disk: ``"wav"`` is a folder of WAV files, one a stem;
+            ``"stems"`` is one MP4 file with five audio streams.
+        train: the number of songs in ``train/``; None where the user chooses it.
+        test: the number of songs in ``test/``; None where the user chooses it.
+        licence: the terms, in short.
+        citation: what a paper that uses the data set cites.
+        archives: what to fetch; empty for a data set that is not downloaded.
+        note: what a user should know before choosing it.
+    """
+
+    name: str
+    layout: Literal["wav", "stems"]
+    train: int | None
+    test: int | None
+    licence: str
+    citation: str
+    archives: tuple[Archive, ...] = field(default=())
+    note: str = ""
+
+
+MUSDB_TERMS = (
+    "academic, non-commercial use only; of MUSDB18's 150 songs 48 are CC BY-NC-SA, 102 restricted"
+)
+
+ENTRIES = (
+    Entry(
+        name="synthetic",
+        layout="wav",
+        train=None,
+        test=None,
+        licence="none needed: the audio is computed",
+        citation="none",
+        note="songs made by rule from a seed; for trying the pipeline, not for papers",
+    ),
+    Entry(
+        name="musdb18-7s",
+        layout="stems",
+        train=94,
+        test=50,
+        licence=MUSDB_TERMS,
+        citation="Rafii, Liutkus, Stöter, Mimilakis, Bittner: The MUSDB18 corpus for music "
+        "separation, 2017, doi:10.5281/zenodo.1117372 (excerpts: doi:10.5281/zenodo.3270814)",
+        archives=(
+            Archive(
+                url=f"{ZENODO}/3270814/files/MUSDB18-7-STEMS.zip?download=1",
+                bytes=147_209_385,
+                checksums=("md5:dc2bdfac5b46ce742bd60009866758a5",),
+            ),
+        ),
+        note="excerpts of 7 s; six of MUSDB18's training songs are missing",
+    ),
+    Entry(
+        name="musdb18",
+        layout="stems",
+        train=100,
+        test=50,
+        licence=MUSDB_TERMS,
+        citation="Rafii, Liutkus, Stöter, Mimilakis, Bittner: The MUSDB18 corpus for music "
+        "separation, 2017, doi:10.5281/zenodo.1117372",
+        archives=(
+            Archive(
+                url=f"{ZENODO}/1117372/files/musdb18.zip?download=1",
+                bytes=4_684_228_845,
+                checksums=("md5:af06762477334799bfc5abf237648207",),
+            ),
+        ),
+        note="AAC at 256 kbit/s, band-limited to about 16 kHz; "
+        "the mixture is not exactly the sum of the stems",
+    ),
+    Entry(
+        name="musdb18hq",
+        layout="wav",
+        train=100,
+        test=50,
+        licence=MUSDB_TERMS,
+        citation="Rafii, Liutkus, Stöter, Mimilakis, Bittner: MUSDB18-HQ, an uncompressed version "
+        "of MUSDB18, 2019, doi:10.5281/zenodo.3338373",
+        archives=(
+            Archive(
+                url=f"{ZENODO}/3338373/files/musdb18hq.zip?download=1",
+                bytes=22_656_664_047,
+                checksums=(
+                    "md5:12d4f2ecd55245a4688754dd76363103",
+                    "sha256:baac80d0483c61d74b2e5f3be75fa557eec52898339e6aa45c1fa48833c5d21d",
+                ),
+            ),
+        ),
+        note="44.1 kHz, 16 bit; a song's length differs a little from MUSDB18's: "
+        "never mix references and estimates of the two",
+    ),
+)
+
+CATALOGUE = {entry.name: entry for entry in ENTRIES}
+
+
+def entry(name: str) -> Entry:
+    """Return the data set called ``name``.
+
+    Raises:
+        UserError: there is none; names those there are.
+    """
+    try:
+        return CATALOGUE[name]
+    except KeyError:
+        known = ", ".join(CATALOGUE)
+        raise UserError(f"there is no data set {name!r}; known are {known}") from None
