@@ -1,0 +1,196 @@
+"""A data set at one sample rate and channel layout, as memory-mapped arrays.
+
+A rendition is a folder with ``manifest.json`` and, for each song, ``<nnn>.npy`` (float32 of
+(5, channels, samples)) beside ``<nnn>.json``, which says what it was made from. The manifest is
+written last: a folder without one is unfinished, and ``prepare`` continues it song by song.
+"""
+
+import hashlib
+import json
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from mssbench.atomic import write_json
+from mssbench.data.disk import require_free
+from mssbench.data.song_array import (
+    CHANNEL_COUNTS,
+    Channels,
+    Recipe,
+    RenditionSong,
+    array_bytes,
+    finished_song,
+    write_song,
+)
+from mssbench.data.songs import STEMS, Dataset, Song
+from mssbench.errors import UserError
+from mssbench.progress import Progress
+from mssbench.provenance import source_digest
+from mssbench.workers import work_through
+
+__all__ = ["CHANNEL_COUNTS", "Channels", "Rendition", "RenditionSong", "prepare"]
+
+log = logging.getLogger(__name__)
+
+# An array is made anew when the code of these modules, or of what they import, changes.
+CODE_OF_SAMPLES = ("mssbench.data.reader", "mssbench.data.resample")
+
+MANIFEST = "manifest.json"
+AGAIN = "run 'mssbench prepare' again, which makes only what is missing"
+
+
+@dataclass(frozen=True)
+class Rendition:
+    """An opened rendition.
+
+    Args:
+        folder: where the manifest and the arrays lie.
+        rate: sample rate (Hz).
+        channels: ``mono`` or ``stereo``.
+        songs: its songs, in the data set's order.
+        dataset: name and digest of the data set it was made from.
+    """
+
+    folder: Path
+    rate: int
+    channels: Channels
+    songs: tuple[RenditionSong, ...]
+    dataset: dict[str, str]
+
+    @property
+    def channel_count(self) -> int:
+        """1 (mono) or 2 (stereo)."""
+        return CHANNEL_COUNTS[self.channels]
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (hex) of rate, channels and every song's name, subset and audio."""
+        songs = [(song.name, song.subset, song.sha256) for song in self.songs]
+        return hashlib.sha256(json.dumps([self.rate, self.channels, songs]).encode()).hexdigest()
+
+    def audio(self, song: RenditionSong) -> np.ndarray:
+        """Return the song's stems, float32 of (5, channels, samples), memory-mapped read-only."""
+        stems: np.ndarray = np.load(self.folder / song.file, mmap_mode="r")
+        return stems
+
+    def by_name(self, name: str) -> RenditionSong:
+        """Return the song called ``name``.
+
+        Raises:
+            UserError: there is none.
+        """
+        for song in self.songs:
+            if song.name == name:
+                return song
+        raise UserError(
+            f"{self.folder / MANIFEST}: no song {name!r}; "
+            f"its songs are {', '.join(repr(song.name) for song in self.songs)}"
+        )
+
+    @classmethod
+    def open(cls, manifest: Path | str) -> Self:
+        """Open the rendition that ``manifest`` describes.
+
+        Raises:
+            UserError: the manifest is missing or no manifest, or an array is missing or of
+                another size than the manifest says.
+        """
+        manifest = Path(manifest)
+        try:
+            read = json.loads(manifest.read_text(encoding="utf-8"))
+            songs = tuple(RenditionSong.of(entry) for entry in read["songs"])
+            sizes = [array_bytes(song.samples, read["channels"]) for song in songs]
+            rendition = cls(manifest.parent, read["rate"], read["channels"], songs, read["dataset"])
+        except FileNotFoundError:
+            raise UserError(f"{manifest}: no such file; run 'mssbench prepare'") from None
+        except (ValueError, TypeError, KeyError) as error:
+            raise UserError(
+                f"{manifest}: not a rendition's manifest ({error!r}); {AGAIN}"
+            ) from None
+        for song, size in zip(songs, sizes, strict=True):
+            array = rendition.folder / song.file
+            found = array.stat().st_size if array.is_file() else None
+            if found != size:
+                state = "is missing" if found is None else f"has {found} bytes instead of {size}"
+                raise UserError(f"{array}: the array of {song.name!r} {state}; {AGAIN}")
+        return rendition
+
+    def save(self) -> None:
+        """Write the manifest."""
+        content = {"rate": self.rate, "channels": self.channels, "digest": self.digest}
+        songs = [asdict(song) for song in self.songs]
+        write_json(
+            self.folder / MANIFEST,
+            {"dataset": self.dataset, **content, "stems": STEMS, "songs": songs},
+        )
+
+
+def prepare(
+    dataset: Dataset, folder: Path | str, rate: int, channels: Channels, workers: int = 1
+) -> Rendition:
+    """Make the rendition of ``dataset`` in ``folder``, or what is missing of it.
+
+    Arrays of an interrupted run are kept if they were made from this data set by this code and
+    their checksums hold. The same data give the same arrays for any number of workers.
+
+    Args:
+        dataset: the data set.
+        folder: gets the manifest and the arrays.
+        rate: sample rate (Hz), at most that of every song.
+        channels: ``mono`` (the mean of the channels) or ``stereo``.
+        workers: processes, a song each; 1 works in this process. Each takes about 1.5 GB of
+            memory for a song of four minutes in stereo at 44.1 kHz.
+
+    Raises:
+        UserError: a song is at fault (named), the rate cannot be had, the disk has too little
+            space or a worker was killed.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for leftover in folder.glob(".*.partial.npy"):
+        leftover.unlink()  # of a killed run
+    recipe = Recipe(dataset.digest, rate, channels, source_digest(*CODE_OF_SAMPLES))
+    work = {folder / f"{number:03d}.npy": song for number, song in enumerate(dataset.songs)}
+    with ThreadPoolExecutor(workers) as threads:
+        finished = threads.map(lambda array: finished_song(work[array], array, recipe), work)
+        done = {array: song for array, song in zip(work, finished, strict=True) if song}
+        missing = {array: song for array, song in work.items() if array not in done}
+        lengths = list(threads.map(lambda song: _length(song, rate), missing.values()))
+    if missing:
+        # Until the new one is written, no manifest may vouch for a mixture of old and new arrays.
+        (folder / MANIFEST).unlink(missing_ok=True)
+        needed = sum(array_bytes(samples, channels) for samples in lengths)
+        require_free(folder, needed, f"preparing {len(missing)} songs")
+    if done:
+        log.info("prepare: %d of %d songs are ready", len(done), len(work))
+    progress = Progress("prepare", total=len(work), done=len(done))
+    try:
+        tasks = {array: partial(write_song, song, array, recipe) for array, song in missing.items()}
+        for array, made in work_through(tasks, workers, preload=CODE_OF_SAMPLES):
+            done[array] = made.result()
+            progress.advance(note=done[array].name)
+    finally:
+        progress.close()
+    songs = tuple(done[array] for array in work)
+    source = {"name": dataset.name, "digest": dataset.digest}
+    rendition = Rendition(folder, rate, channels, songs, source)
+    rendition.save()
+    return rendition
+
+
+def _length(song: Song, rate: int) -> int:
+    """Return the song's length at ``rate`` (samples), by its files' headers."""
+    from mssbench.data.reader import read_headers
+    from mssbench.data.resample import check_rates, resampled_length
+
+    try:
+        header = read_headers(song)[0]
+        check_rates(header.rate, rate)
+    except UserError as error:
+        raise UserError(f"song {song.name!r}: {error}") from None
+    return resampled_length(header.samples, header.rate, rate)

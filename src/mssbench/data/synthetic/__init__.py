@@ -1,0 +1,1 @@
+"""A data set of invented songs in MUSDB18's layout, computed from a seed."""
