@@ -1,0 +1,171 @@
+"""What tables and figures need to know of a study: its rows, definitions and published values."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mssbench.errors import UserError
+from mssbench.report.aggregate import require
+from mssbench.report.schema import SCHEMA
+from mssbench.validation import validate
+
+# The data sets whose test songs are those of the papers, and the scale at which a study trains
+# as its paper did.
+PAPER_DATASETS, PAPER_SCALE = ("musdb18", "musdb18hq"), "paper"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run of a study.
+
+    Attributes:
+        experiment: the key of its experiment.
+        label: what tables and figures call it.
+        seed: None for an untrained method.
+        id: its name in score tables.
+        kind: ``trained``, or ``bound`` for an untrained lower or upper bound.
+        trained: names its learning history; None for an untrained method.
+        separated: names its estimates; the same as ``id`` where the study does not say.
+        rendition: the audio it works on, as in ``"22050-mono"``; empty where the study does not
+            say.
+        loss: what its loss is, as in ``"MAE"``; empty where the study does not say.
+    """
+
+    experiment: str
+    label: str
+    seed: int | None
+    id: str
+    kind: str
+    trained: str | None
+    separated: str
+    rendition: str
+    loss: str
+
+
+@dataclass(frozen=True)
+class Published:
+    """A value that a source states for an experiment, in dB.
+
+    ``aggregation`` is None where the source does not state it; ``verified`` says that somebody
+    has read the value in the source itself.
+    """
+
+    experiment: str
+    target: str
+    metric: str
+    aggregation: str | None
+    value: float
+    source: str
+    verified: bool
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """The rows of an experiment: one a seed."""
+
+    name: str
+    label: str
+    kind: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class ReportConfig:
+    """A study as its tables and figures need it."""
+
+    study: str
+    title: str
+    citation: str
+    dataset: str
+    scale: str
+    deviations: tuple[str, ...]
+    rows: tuple[Row, ...]
+    published: tuple[Published, ...]
+    tables: dict[str, dict[str, Any]]
+    figures: dict[str, dict[str, Any]]
+
+    @property
+    def comparable(self) -> bool:
+        """Return whether data and training are the papers', so that values may be compared."""
+        return self.dataset in PAPER_DATASETS and self.scale == PAPER_SCALE
+
+    def experiments(self, names: Sequence[str] | None = None) -> list[Experiment]:
+        """Return the experiments called ``names`` (all by default): learned ones, then bounds.
+
+        Both come in the study's order, whatever the order of ``names``.
+
+        Raises:
+            UserError: the study has no such experiment.
+        """
+        groups: dict[str, list[Row]] = {}
+        for row in self.rows:
+            groups.setdefault(row.experiment, []).append(row)
+        require("rows", names or (), groups)
+        chosen = [
+            Experiment(name, rows[0].label, rows[0].kind, tuple(rows))
+            for name, rows in groups.items()
+            if names is None or name in names
+        ]
+        return sorted(chosen, key=lambda experiment: experiment.kind == "bound")
+
+
+def read_config(text_or_file: str) -> ReportConfig:
+    """Read the configuration of a study's tables and figures.
+
+    Args:
+        text_or_file: JSON, or the path of a JSON file.
+
+    Raises:
+        UserError: the file is missing, is no JSON, or lacks what ``SCHEMA`` asks for.
+    """
+    text, where = text_or_file, "--config"
+    try:
+        if not text.lstrip().startswith("{"):
+            where = text_or_file
+            text = Path(text_or_file).read_text(encoding="utf-8")
+        content = json.loads(text)
+    except FileNotFoundError:
+        raise UserError(f"{where}: there is no such file; give JSON or a JSON file") from None
+    except json.JSONDecodeError as error:
+        raise UserError(f"{where} is not valid JSON: {error}") from None
+    return parse_config(content, where)
+
+
+def parse_config(content: dict[str, Any], where: str = "config") -> ReportConfig:
+    """Check ``content`` against ``SCHEMA`` and return it; ``where`` it is from begins messages.
+
+    Raises:
+        UserError: naming the key that does not fit.
+    """
+    validate(content, SCHEMA, where)
+    rows = [
+        Row(
+            experiment=row["experiment"],
+            label=row["label"],
+            seed=row["seed"],
+            id=row["id"],
+            kind=row["kind"],
+            trained=row.get("trained"),
+            separated=row.get("separated", row["id"]),
+            rendition=row.get("rendition", ""),
+            loss=row.get("loss", ""),
+        )
+        for row in content["rows"]
+    ]
+    published = [
+        Published(**{"aggregation": None} | entry) for entry in content.get("published", [])
+    ]
+    return ReportConfig(
+        study=content["study"],
+        title=content.get("title", content["study"]),
+        citation=content.get("citation") or "",
+        dataset=content["dataset"],
+        scale=content["scale"],
+        deviations=tuple(content.get("deviations", [])),
+        rows=tuple(rows),
+        published=tuple(published),
+        tables=content.get("tables", {}),
+        figures=content.get("figures", {}),
+    )

@@ -1,0 +1,182 @@
+"""Which part of which song stands for a study, and what was estimated there."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from mssbench.data.rendition import Rendition, RenditionSong
+from mssbench.data.songs import STEMS
+from mssbench.errors import UserError
+from mssbench.report.config import Experiment, ReportConfig
+
+SECONDS = 8.0
+STEPS_PER_SECOND = 10  # the loudest place is searched in steps of this share of a second
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A part of a signal: the mean of its channels.
+
+    Attributes:
+        label: what it is.
+        samples: float32 of (samples,); full scale is 1.
+        rate: sampling rate in Hz.
+    """
+
+    label: str
+    samples: np.ndarray
+    rate: int
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """The same part of a song's target and of its estimates.
+
+    Attributes:
+        song: the song's name.
+        start: where the part begins, in seconds.
+        target: what is separated, as in ``vocals``.
+        signals: the true target, then each system's estimate.
+    """
+
+    song: str
+    start: float
+    target: str
+    signals: tuple[Signal, ...]
+
+
+def cut_excerpt(
+    definition: Mapping[str, Any],
+    config: ReportConfig,
+    rendition: Rendition,
+    estimates: Mapping[str, Path],
+) -> Excerpt:
+    """Cut the excerpt that a figure shows.
+
+    The song is the first test song of the rendition and the part is the one in which the target
+    has the greatest energy, unless the definition names others.
+
+    Args:
+        definition: target (default vocals), seconds (default 8), rows (default all) and, instead
+            of the rule, song (a name) and start (s).
+        config: the study.
+        rendition: holds the true targets.
+        estimates: the ``estimates.json`` of each row by its ``separated``. Of an experiment with
+            several seeds, the first row is shown.
+
+    Raises:
+        UserError: a row, song, target or estimate is unknown.
+    """
+    target = definition.get("target", "vocals")
+    seconds = float(definition.get("seconds", SECONDS))
+    song = choose_song(rendition, definition.get("song"))
+    truth, rate = reference(rendition.audio(song), target), rendition.rate
+    begin = loudest(truth, round(seconds * rate), rate // STEPS_PER_SECOND)
+    start = float(definition.get("start", begin / rate))
+    if not 0 <= start < song.samples / rate:
+        raise UserError(
+            f"figures: start is {start:g} s, but {song.name!r} lasts {song.samples / rate:.1f} s; "
+            "give a start within the song"
+        )
+    first, last = round(start * rate), round((start + seconds) * rate)
+    signals = [Signal(f"True {target}", truth[:, first:last].mean(axis=0), rate)]
+    for system in config.experiments(definition.get("rows")):
+        file = estimate_file(estimates, system, song, target)
+        signals.append(read_part(file, label_of(system), start, seconds))
+    return Excerpt(song.name, start, target, tuple(signals))
+
+
+def choose_song(rendition: Rendition, name: str | None) -> RenditionSong:
+    """Return the song called ``name``, or the first test song.
+
+    Raises:
+        UserError: there is no such song, or no test song.
+    """
+    if name is not None:
+        return rendition.by_name(name)
+    tests = [song for song in rendition.songs if song.subset == "test"]
+    if not tests:
+        raise UserError(f"{rendition.folder}: the rendition has no test song; name a song")
+    return tests[0]
+
+
+def reference(stems: np.ndarray, target: str) -> np.ndarray:
+    """Return the true ``target`` of (5, channels, samples) stems: (channels, samples).
+
+    The accompaniment is what the mixture holds besides the vocals.
+
+    Raises:
+        UserError: the target is unknown.
+    """
+    if target == "accompaniment":
+        difference: np.ndarray = stems[STEMS.index("mixture")] - stems[STEMS.index("vocals")]
+        return difference
+    if target not in STEMS:
+        allowed = ", ".join([*STEMS, "accompaniment"])
+        raise UserError(f"figures: unknown target {target!r}; allowed are {allowed}")
+    return np.asarray(stems[STEMS.index(target)])
+
+
+def loudest(audio: np.ndarray, length: int, step: int) -> int:
+    """Return where the part of ``length`` samples with the greatest energy begins.
+
+    Args:
+        audio: (channels, samples).
+        length: length of the part in samples.
+        step: begins are multiples of this many samples; the earliest of equals is taken.
+    """
+    blocks = audio.shape[1] // step
+    whole = audio[:, : blocks * step].reshape(len(audio), blocks, step)
+    energy = np.einsum("cbs,cbs->b", whole, whole, dtype=np.float64)
+    upto = np.concatenate([[0.0], np.cumsum(energy)])
+    width = min(length // step, blocks)
+    return int(np.argmax(upto[width:] - upto[: blocks - width + 1])) * step
+
+
+def estimate_file(
+    estimates: Mapping[str, Path], system: Experiment, song: RenditionSong, target: str
+) -> Path:
+    """Return the file of a system's estimate.
+
+    Raises:
+        UserError: the system has no estimates, or they lack the song or the target.
+    """
+    name = system.rows[0].separated
+    if name not in estimates:
+        found = ", ".join(sorted(estimates)) or "none"
+        raise UserError(
+            f"--estimates: there is none called {name!r}, but {found}; give the estimates.json "
+            "of every row, in a folder of its name or as NAME=PATH"
+        )
+    content = json.loads(estimates[name].read_text(encoding="utf-8"))
+    for entry in content["songs"]:
+        if entry["name"] == song.name and target in entry["files"]:
+            return estimates[name].parent / entry["files"][target]
+    raise UserError(f"{estimates[name]}: no {target} of {song.name!r}; separate the songs again")
+
+
+def read_part(file: Path, label: str, start: float, seconds: float) -> Signal:
+    """Read ``seconds`` of an audio file from ``start`` (s), the channels averaged.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    try:
+        with soundfile.SoundFile(file) as audio:
+            audio.seek(min(round(start * audio.samplerate), audio.frames))
+            count = round((start + seconds) * audio.samplerate) - audio.tell()
+            samples = audio.read(count, dtype="float32", always_2d=True).mean(axis=1)
+            return Signal(label, samples, audio.samplerate)
+    except soundfile.LibsndfileError as error:
+        raise UserError(f"{file}: cannot be read ({error}); separate the songs again") from None
+
+
+def label_of(system: Experiment) -> str:
+    """Return the system's label, with the seed where it has several."""
+    several: Sequence[Any] = system.rows[1:]
+    return f"{system.label} (seed {system.rows[0].seed})" if several else system.label

@@ -1,0 +1,78 @@
+"""What the configuration of tables and figures must look like."""
+
+from typing import Any
+
+NAMES = {"type": "array", "minItems": 1, "items": {"type": "string"}}
+TEXT, OPTIONAL_TEXT = {"type": "string"}, {"type": ["string", "null"]}
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["study", "dataset", "scale", "rows"],
+    "properties": {
+        "study": TEXT,
+        "title": TEXT,
+        "citation": OPTIONAL_TEXT,
+        "dataset": TEXT,
+        "scale": TEXT,
+        "deviations": {"type": "array", "items": TEXT},
+        "rows": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "required": ["experiment", "label", "seed", "id", "kind"],
+                "properties": {
+                    "experiment": TEXT,
+                    "label": TEXT,
+                    "seed": {"type": ["integer", "null"]},
+                    "id": TEXT,
+                    "trained": OPTIONAL_TEXT,
+                    "separated": TEXT,
+                    "kind": {"enum": ["trained", "bound"]},
+                    "rendition": {"type": "string", "pattern": "^[0-9]+-(mono|stereo)$"},
+                    "loss": TEXT,
+                },
+            },
+        },
+        "published": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["experiment", "target", "metric", "value", "source", "verified"],
+                "properties": {
+                    "experiment": TEXT,
+                    "target": TEXT,
+                    "metric": TEXT,
+                    "aggregation": OPTIONAL_TEXT,
+                    "value": {"type": "number"},
+                    "source": TEXT,
+                    "verified": {"type": "boolean"},
+                },
+            },
+        },
+        "tables": {
+            "type": "object",
+            "additionalProperties": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["title", "targets", "metrics", "aggregations"],
+                "properties": {
+                    "title": TEXT,
+                    "rows": NAMES,
+                    "targets": NAMES,
+                    "metrics": NAMES,
+                    "aggregations": NAMES,
+                },
+            },
+        },
+        "figures": {
+            "type": "object",
+            "additionalProperties": {
+                "type": "object",
+                "required": ["title", "kind"],
+                "properties": {"title": TEXT, "kind": TEXT, "rows": NAMES},
+            },
+        },
+    },
+}
