@@ -1,0 +1,52 @@
+"""MLflow's pages on this machine."""
+
+import errno
+import os
+import socket
+import sys
+
+from mssbench.errors import UserError
+from mssbench.tracking.connection import OFF, SETTINGS, connect, is_server
+
+
+def dashboard_command(uri: str, host: str, port: int) -> list[str]:
+    """Return the command that serves the store's pages at ``http://host:port``.
+
+    Raises:
+        UserError: there is no store to show, or the port cannot be had.
+    """
+    if uri == OFF:
+        raise UserError(
+            "there is no MLflow store to show: run 'make reproduce' first, or name one with "
+            "--store or MLFLOW_TRACKING_URI"
+        )
+    if is_server(uri):
+        raise UserError(f"the runs are on the MLflow server {uri}: open that address instead")
+    connect(uri)
+    check_port(host, port)
+    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
+    return [*command, "--backend-store-uri", uri, "--host", host, "--port", str(port)]
+
+
+def serve(command: list[str]) -> None:
+    """Become ``command``: signals reach it without a go-between."""
+    sys.stdout.flush()
+    os.execve(command[0], command, SETTINGS | os.environ)
+
+
+def check_port(host: str, port: int) -> None:
+    """Try to listen.
+
+    Raises:
+        UserError: another process listens there, or it is not this machine's to use.
+    """
+    with socket.socket() as listener:
+        # Without it, a port counts as taken for a minute after its server has ended.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            reason = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be had ({error})"
+            raise UserError(
+                f"port {port} of {host} {reason}; choose another with --port and --host"
+            ) from None

@@ -1,0 +1,144 @@
+"""A finished study in MLflow: scores, figures, tables and excerpts on each of its runs."""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from mssbench.data.rendition import Rendition
+from mssbench.report.aggregate import aggregate
+from mssbench.report.config import ReportConfig, Row
+from mssbench.report.scores import gather_scores
+from mssbench.tracking.connection import reach
+from mssbench.tracking.excerpt import write_excerpt
+from mssbench.tracking.origin import code_tags, process_tags
+from mssbench.tracking.run import EXPERIMENT, training_key
+from mssbench.tracking.stored import STATUS, StoredRun
+
+log = logging.getLogger(__name__)
+
+AGGREGATION = "song-wise median"
+
+
+def publish(
+    uri: str,
+    study: ReportConfig,
+    *,
+    scores: Sequence[Path],
+    figures: Sequence[Path],
+    tables: Sequence[Path],
+    renditions: Iterable[Path],
+    estimates: Sequence[Path],
+) -> dict[str, str]:
+    """Put a study's results onto its runs; doing it again adds nothing.
+
+    Trained runs are those that training has made. Where tracking failed then, and for untrained
+    methods, runs are created.
+
+    Args:
+        uri: the store's address.
+        study: its rows are the runs.
+        scores: score tables of the rows, by their column ``run``.
+        figures: PNG files, or folders of them.
+        tables: Markdown files, or folders of them.
+        renditions: manifests of what was separated; excerpts are cut from them.
+        estimates: ``<separated>/estimates.json`` of the rows; a row may lack one.
+
+    Returns:
+        Row id -> MLflow run id.
+
+    Raises:
+        UserError: the store cannot be reached, or a file is not what it should be.
+    """
+    connected = reach(uri)
+    medians = medians_of(scores)
+    opened = [Rendition.open(manifest) for manifest in renditions]
+    separated = {path.parent.name: path for path in estimates}
+    files = {"figures": files_in(figures, ".png"), "tables": files_in(tables, ".md")}
+    runs = {}
+    for row, key in zip(study.rows, keys(study.rows), strict=True):
+        run = attach(connected, row, key)
+        run.log_metrics(medians.get(row.id, {}))
+        run.set_tags(tags_of(study, row, run.tags.get("study", "")))
+        for kind, paths in files.items():
+            for path in paths:
+                run.log_artifact(path, f"{kind}/{study.study}")
+        if row.separated in separated:
+            log_excerpt(run, opened, separated[row.separated])
+        # Its scores are there, so it has been trained, whatever MLflow was told then.
+        if run.status != STATUS["FINISHED"]:
+            run.finish("FINISHED")
+        runs[row.id] = run.id
+    log.info("Published %d runs of %s to %s", len(runs), study.study, uri)
+    return runs
+
+
+def files_in(paths: Iterable[Path], suffix: str) -> list[Path]:
+    """Return the files among ``paths``, and those with ``suffix`` in the folders among them."""
+    return [
+        file
+        for path in paths
+        for file in (sorted(path.glob(f"*{suffix}")) if path.is_dir() else [path])
+    ]
+
+
+def keys(rows: Sequence[Row]) -> list[str]:
+    """Return the key of the MLflow run of each row: that of its training.
+
+    Where several rows share their weights, and differ in separation or scoring, the first has the
+    training's run and each other one of its own.
+    """
+    names: list[str] = []
+    for row in rows:
+        own, training = f"score/{row.id}", training_key(row.trained or "")
+        names.append(own if row.trained is None or training in names else training)
+    return names
+
+
+def attach(connected: Any, row: Row, key: str) -> StoredRun:
+    """Return the MLflow run with ``key``; it is created where there is none."""
+    found = StoredRun.find(connected, EXPERIMENT, key)
+    tags = {**code_tags(), **process_tags()}
+    return found or StoredRun.create(connected, EXPERIMENT, key, row.id, tags)
+
+
+def tags_of(study: ReportConfig, row: Row, studies: str) -> dict[str, Any]:
+    """Return the tags by which runs are found and grouped.
+
+    Args:
+        study: the study.
+        row: one of its rows.
+        studies: the run's tag ``study``: the names of the studies that it is in.
+    """
+    names = {name for name in studies.split(", ") if name} | {study.study}
+    tags = {
+        "study": ", ".join(sorted(names)),
+        "dataset": study.dataset,
+        "scale": study.scale,
+        "experiment": row.experiment,
+        "label": row.label,
+        "kind": row.kind,
+        "scored": row.id,
+    }
+    return tags if row.seed is None else {**tags, "seed": row.seed}
+
+
+def medians_of(scores: Sequence[Path]) -> dict[str, Mapping[str, float]]:
+    """Return each run's song-wise medians (dB), named as in ``test/SDR/vocals``."""
+    table, _ = gather_scores(scores)
+    targets, metrics = table["target"].unique(), table["metric"].unique()
+    medians = aggregate(table, list(targets), list(metrics), [AGGREGATION])
+    named: dict[str, dict[str, float]] = {}
+    for row in medians.to_dict("records"):
+        name = f"test/{row['metric']}/{row['target']}"
+        named.setdefault(str(row["run"]), {})[name] = float(row["value"])
+    return dict(named)
+
+
+def log_excerpt(run: StoredRun, renditions: Iterable[Rendition], estimates: Path) -> None:
+    """Put an excerpt of the run's estimates onto it."""
+    with TemporaryDirectory() as folder:
+        run.set_tags({"excerpt": write_excerpt(renditions, estimates, Path(folder))})
+        for path in sorted(Path(folder).glob("*.flac")):
+            run.log_artifact(path, "excerpt")

@@ -1,0 +1,128 @@
+"""The store as a whole: made before any job uses it, and mended when jobs have died."""
+
+import logging
+import socket
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from mssbench.atomic import atomic_path
+from mssbench.errors import UserError
+from mssbench.tracking.connection import (
+    OFF,
+    client,
+    database_file,
+    is_server,
+    reach,
+)
+from mssbench.tracking.origin import HOST, PID, STARTED, is_alive
+from mssbench.tracking.stored import STATE, STATUS
+
+log = logging.getLogger(__name__)
+
+MOST_RUNS = 50_000
+
+
+def initialise(uri: str, experiments: Iterable[str], artifact_root: Path | str) -> None:
+    """Make the store and its experiments; what is there already is kept.
+
+    This comes before several jobs use the store: of several that open an empty SQLite file, or
+    create the same experiment, all but one fail.
+
+    Args:
+        uri: the store's address, or ``OFF``, for which nothing is done.
+        experiments: their names.
+        artifact_root: folder for the runs' files, a folder an experiment. A server keeps files
+            where it was told when it was started.
+
+    Raises:
+        UserError: the store cannot be made, opened or reached.
+    """
+    if uri == OFF:
+        return
+    file = database_file(uri)
+    if file is not None:
+        create(file) if not file.exists() else migrate(uri)
+    connected = reach(uri)
+    for name in experiments:
+        location = (
+            None if is_server(uri) else Path(artifact_root).absolute().joinpath(name).as_uri()
+        )
+        add_experiment(connected, name, location)
+
+
+def create(file: Path) -> None:
+    """Make an empty SQLite store, which takes seconds; a killed process leaves no part of one."""
+    log.info("Making an MLflow store at %s", file)
+    with atomic_path(file) as temporary:
+        client(f"sqlite:///{temporary.absolute()}").search_experiments()
+
+
+def migrate(uri: str) -> None:
+    """Bring a store of an older MLflow to the present one's form.
+
+    Raises:
+        UserError: MLflow cannot do it.
+    """
+    try:
+        client(uri).search_experiments(max_results=1)
+    except Exception as error:
+        if "out-of-date" not in str(error):
+            return  # reported where the store is opened
+    else:
+        return
+    log.info("Migrating the MLflow store %s", uri)
+    command = [sys.executable, "-m", "mlflow", "db", "upgrade", uri]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        log.info("%s", done.stderr)
+        raise UserError(f"MLflow cannot migrate its store {uri}; the reason stands above")
+
+
+def add_experiment(connected: Any, name: str, location: str | None) -> None:
+    """Create an experiment unless there is one; take back its deletion.
+
+    Args:
+        connected: an MLflow client.
+        name: the experiment's.
+        location: address of the folder for its files; fixed for good once it exists.
+    """
+    found = connected.get_experiment_by_name(name)
+    if found is None:
+        try:
+            connected.create_experiment(name, artifact_location=location)
+        except Exception:
+            # Another process may have been faster.
+            if connected.get_experiment_by_name(name) is None:
+                raise
+    elif found.lifecycle_stage == "deleted":
+        log.info("Restoring the deleted MLflow experiment %r: its name is needed", name)
+        connected.restore_experiment(found.experiment_id)
+
+
+def repair(uri: str) -> list[str]:
+    """Mark runs as failed whose process on this host has died without a word.
+
+    MLflow shows them as running for ever. Runs of other hosts are left alone: nothing here can
+    tell whether they live.
+
+    Returns:
+        The names of those runs.
+
+    Raises:
+        UserError: the store cannot be reached.
+    """
+    if uri == OFF:
+        return []
+    connected = reach(uri)
+    experiments = [experiment.experiment_id for experiment in connected.search_experiments()]
+    wanted = f"attributes.status = 'RUNNING' and tags.{HOST} = '{socket.gethostname()}'"
+    running = connected.search_runs(experiments, wanted, max_results=MOST_RUNS)
+    ours = [run for run in running if {PID, STARTED} <= run.data.tags.keys()]
+    lost = [run for run in ours if not is_alive(run.data.tags)]
+    for run in lost:
+        connected.set_tag(run.info.run_id, STATE, "lost")
+        connected.set_terminated(run.info.run_id, STATUS["FAILED"])
+    return [run.info.run_name for run in lost]
