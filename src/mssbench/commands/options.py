@@ -1,0 +1,61 @@
+"""What the options that several verbs share stand for."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from mssbench.errors import UserError
+
+
+def read_config(text: str) -> dict[str, Any]:
+    """Read ``--config``: JSON text, or the path of a JSON or YAML file.
+
+    Raises:
+        UserError: it is neither, or not a map.
+    """
+    from mssbench.validation import load_yaml
+
+    try:
+        if text.lstrip().startswith("{"):
+            config = json.loads(text)
+        elif text.endswith(".json"):
+            # Not by the YAML reader, which takes 1e-4 for text.
+            config = json.loads(Path(text).read_text(encoding="utf-8"))
+        else:
+            config = load_yaml(text)
+    except FileNotFoundError:
+        raise UserError(f"--config {text}: there is no such file") from None
+    except json.JSONDecodeError as error:
+        raise UserError(f"--config {text:.60} is not valid JSON: {error}") from None
+    if not isinstance(config, dict):
+        raise UserError(f"--config {text}: found {type(config).__name__}; it must be a map of keys")
+    return config
+
+
+def choose_device(asked: str) -> str:
+    """Return ``cpu`` or ``cuda`` for ``--device``: ``auto`` takes the GPU where there is one.
+
+    Raises:
+        UserError: ``cuda`` was asked for and there is none.
+    """
+    import torch
+
+    available = torch.cuda.is_available()
+    if asked == "cuda" and not available:
+        raise UserError(
+            "--device cuda: torch finds no GPU here; run on a machine that has one, or give "
+            "--device cpu or auto"
+        )
+    return "cuda" if available and asked != "cpu" else "cpu"
+
+
+def positive(text: str) -> int:
+    """Read a whole number of at least 1 from the command line.
+
+    Raises:
+        ValueError: it is another.
+    """
+    number = int(text)
+    if number < 1:
+        raise ValueError(number)
+    return number

@@ -1,0 +1,84 @@
+"""Trained weights on disk, and the configuration that they carry."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from mssbench.errors import UserError
+from mssbench.models.base import Model, Separator
+from mssbench.models.registry import build
+
+AGAIN = "train the model again with 'mssbench train', or give the weights of this configuration"
+
+ABSENT = object()
+
+
+def load_model(config: dict[str, Any], weights: Path | None) -> Model:
+    """Build a configuration's model, with its trained weights if it has any.
+
+    Args:
+        config: what decides the weights: ``model`` with ``name`` and ``params``, and for a trained
+            model all else that it was trained with.
+        weights: a ``.safetensors`` file whose metadata has the ``config`` it was trained with, as
+            JSON; None for a baseline.
+
+    Returns:
+        The model, on the CPU; a separator is in evaluation mode.
+
+    Raises:
+        UserError: weights are missing, superfluous, unreadable, of another configuration or of
+            other shapes.
+    """
+    name = config["model"]["name"]
+    model = build(name, config["model"]["params"])
+    if not isinstance(model, Separator):
+        if weights is not None:
+            raise UserError(f"{weights}: model {name} is not trained; give no weights for it")
+        return model
+    if weights is None:
+        raise UserError(f"model {name} needs its trained weights; give them with --weights")
+    try:
+        with safe_open(weights, framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise UserError(f"{weights}: there is no such file; {AGAIN}") from None
+    except SafetensorError as error:
+        raise UserError(f"{weights} is not a whole .safetensors file ({error}); {AGAIN}") from None
+    check_config(metadata, config, weights)
+    try:
+        model.load_state_dict(state)
+    except RuntimeError:
+        raise UserError(
+            f"{weights}: its arrays are not those of {name}, whose code has changed since; {AGAIN}"
+        ) from None
+    return model.eval()
+
+
+def check_config(metadata: dict[str, str], config: dict[str, Any], weights: Path) -> None:
+    """Refuse weights that were trained with another configuration.
+
+    Raises:
+        UserError: naming each key that differs, with both values.
+    """
+    if "config" not in metadata:
+        raise UserError(f"{weights} does not say what it was trained with; {AGAIN}")
+    found = list(differences(json.loads(metadata["config"]), config))
+    if found:
+        raise UserError(
+            f"{weights} was trained with another configuration: {'; '.join(found)}; {AGAIN}"
+        )
+
+
+def differences(there: Any, here: Any, key: str = "") -> Iterator[str]:
+    """Yield what differs between two configurations, one phrase a key."""
+    if isinstance(there, dict) and isinstance(here, dict):
+        for name in dict.fromkeys((*there, *here)):
+            below = f"{key}.{name}" if key else name
+            yield from differences(there.get(name, ABSENT), here.get(name, ABSENT), below)
+    elif there != here:
+        old, new = ("absent" if value is ABSENT else repr(value) for value in (there, here))
+        yield f"{key} was {old}, is {new}"

@@ -1,0 +1,99 @@
+"""Scoring of one song from files to files: the work of one process."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mssbench.data.rendition import Rendition
+from mssbench.errors import UserError
+from mssbench.provenance import digest, source_digest
+from mssbench.scoring.estimates import SongEstimates
+from mssbench.scoring.protocol import Protocol
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Job:
+    """The scoring of one song.
+
+    Args:
+        run: names what made the estimates.
+        rendition: has the references.
+        estimates: of a song of the rendition.
+        protocol: how to score.
+        folder: gets museval's JSON as ``<song>.json``, and the song's table in a folder of
+            unfinished work, from where an interrupted run takes it up.
+    """
+
+    run: str
+    rendition: Rendition
+    estimates: SongEstimates
+    protocol: Protocol
+    folder: Path
+
+    @property
+    def museval_json(self) -> Path:
+        """The song's scores as museval writes them."""
+        return self.folder / f"{self.estimates.name}.json"
+
+    @property
+    def part(self) -> Path:
+        """The song's table."""
+        return self.folder / "unfinished" / f"{self.estimates.name}.parquet"
+
+    def __call__(self) -> None:
+        """Score the song and write both files, the table last.
+
+        Raises:
+            UserError: the estimates are missing, damaged or not like the references.
+        """
+        from mssbench.scoring.results import write_museval_json, write_scores
+        from mssbench.scoring.song import references_of, score_song
+        from mssbench.scoring.table import score_table
+
+        song = self.rendition.by_name(self.estimates.name)
+        rate, channels = self.rendition.rate, self.rendition.channel_count
+        estimates = self.estimates.read(rate, channels, song.samples)
+        references = references_of(self.rendition.audio(song), self.protocol.references)
+        scores = score_song(song.name, references, estimates, rate, self.protocol)
+        table = score_table(self.run, scores)
+        table.attrs = {
+            "protocol": self.protocol.description(),
+            "silent": list(scores.silent),
+            "made_from": self.made_from(),
+        }
+        write_museval_json(self.museval_json, scores)
+        write_scores(self.part, table)
+
+    def finished(self) -> bool:
+        """Return whether an earlier run has scored the same audio in the same way."""
+        try:
+            return self.museval_json.is_file() and (
+                self.table().attrs.get("made_from") == self.made_from()
+            )
+        except (UserError, OSError):
+            return False
+
+    def table(self) -> "pd.DataFrame":
+        """Return the song's table.
+
+        Raises:
+            UserError: the song has not been scored.
+        """
+        from mssbench.scoring.results import read_scores
+
+        return read_scores(self.part)
+
+    def made_from(self) -> str:
+        """Return a digest of all that decides the song's table."""
+        files = []
+        for file in self.estimates.files:
+            with file.open("rb") as opened:
+                files.append(hashlib.file_digest(opened, "sha256").hexdigest())
+        reference = self.rendition.by_name(self.estimates.name).sha256
+        how = [self.run, self.protocol.description(), self.rendition.rate, source_digest(__name__)]
+        return digest([reference, files, json.dumps(how)], length=64)
