@@ -1,0 +1,1 @@
+"""Separation models, one family a file, found by name in the registry."""

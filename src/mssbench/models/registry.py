@@ -1,0 +1,107 @@
+"""Models by name.
+
+A model's parameters are the arguments of its constructor: their names, types and defaults are
+read from its signature, so a study's file is checked against the code itself.
+"""
+
+import inspect
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+
+from mssbench.errors import UserError
+from mssbench.validation import number_hint
+
+if TYPE_CHECKING:
+    # torch takes seconds to import, and who only asks for names does not need it.
+    from mssbench.models.base import Model
+
+SEPARATORS = {
+    "conv_tasnet_3x9": "mssbench.models.conv_tasnet:ConvTasNet3x9",
+    "htmd_net": "mssbench.models.htmd_net:HTMDNet",
+    "wave_u_net": "mssbench.models.wave_u_net:WaveUNet",
+}
+"""Models that are trained: name -> ``module:Class``; the module is imported on use."""
+
+BASELINES = {
+    "ideal_ratio_mask": "mssbench.models.baselines:IdealRatioMask",
+    "mixture": "mssbench.models.baselines:Mixture",
+}
+"""Models that nothing is learned for: name -> ``module:Class``."""
+
+MODELS = SEPARATORS | BASELINES
+
+
+def address_of(name: str) -> tuple[str, str]:
+    """Return the module and the class of the model called ``name``, without importing them.
+
+    Raises:
+        UserError: there is no such model.
+    """
+    if name not in MODELS:
+        raise UserError(f"unknown model {name!r}; allowed are {', '.join(sorted(MODELS))}")
+    module, _, cls = MODELS[name].partition(":")
+    return module, cls
+
+
+def model_class(name: str) -> "type[Model]":
+    """Return the class of the model called ``name``.
+
+    Raises:
+        UserError: there is no such model.
+    """
+    module, cls = address_of(name)
+    model: type[Model] = getattr(import_module(module), cls)
+    return model
+
+
+def build(name: str, params: dict[str, Any]) -> "Model":
+    """Make a model; a parameter that is not given has its default.
+
+    Args:
+        name: a key of ``MODELS``.
+        params: arguments of the model's constructor.
+
+    Raises:
+        UserError: the model or a parameter is unknown, or a value is not allowed.
+    """
+    cls = model_class(name)
+    allowed = inspect.signature(cls, eval_str=True).parameters
+    for key, value in params.items():
+        if key not in allowed:
+            raise UserError(
+                f"model {name} has no parameter {key!r}; "
+                f"allowed are {', '.join(allowed) or 'none at all'}"
+            )
+        fault = unsuitable(value, allowed[key].annotation)
+        if fault:
+            raise UserError(f"model {name}: {key} is {value!r}; {fault}")
+    try:
+        return cls(**params)
+    except ValueError as error:
+        raise UserError(f"model {name}: {error}") from error
+
+
+def unsuitable(value: Any, hint: Any) -> str | None:
+    """Say why ``value`` cannot be a parameter of type ``hint``; None where it can.
+
+    A model's whole numbers count things, so they are at least 1.
+    """
+    if get_origin(hint) is Literal:
+        allowed = get_args(hint)
+        return None if value in allowed else f"allowed are {', '.join(map(str, allowed))}"
+    if hint is int:
+        fits = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+        return None if fits else f"it must be a whole number of at least 1{number_hint(value)}"
+    if hint is float:
+        fits = isinstance(value, int | float) and not isinstance(value, bool)
+        return None if fits else f"it must be a number{number_hint(value)}"
+    return None if isinstance(value, hint) else f"it must be of type {hint.__name__}"
+
+
+def parameter_count(model: "Model") -> int:
+    """Return the number of trainable values of ``model``; 0 for a baseline."""
+    from torch import nn
+
+    if not isinstance(model, nn.Module):
+        return 0
+    return sum(weights.numel() for weights in model.parameters() if weights.requires_grad)

@@ -1,0 +1,246 @@
+"""Study files: what a paper did, resolved to the runs that reproduce it.
+
+A study defines experiments, tables and figures in maps and selects from them in lists. An
+experiment is resolved in layers, each laid over the one before: the experiment it is ``from``, the
+study's ``common``, its own keys and, at demo scale, the demo's ``common`` and own keys.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mssbench.errors import UserError
+from mssbench.models.registry import SEPARATORS, address_of
+from mssbench.provenance import digest
+from mssbench.training.config import TrainingConfig
+from mssbench.validation import load_yaml, validate
+
+Config = dict[str, Any]
+
+# The parts of an experiment that decide its weights, its estimates and its scores.
+TRAINED, SEPARATED, SCORED = ("rendition", "split", "training"), ("separation",), ("scoring",)
+
+
+def overlay(below: Config, above: Config) -> Config:
+    """Return ``below`` with ``above`` laid over it, map by map; lists and values are replaced."""
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        if isinstance(old, dict) and isinstance(value, dict):
+            merged[key] = overlay(old, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study at one scale.
+
+    Attributes:
+        name: the file's name without its ending.
+        scale: ``demo`` or ``paper``.
+        about: title, citation, link, deviations and published values, as the file has them.
+        experiments: the selected experiments, resolved, in the study's order.
+        tables: the selected tables.
+        figures: the selected figures.
+    """
+
+    name: str
+    scale: str
+    about: Config
+    experiments: dict[str, Config]
+    tables: dict[str, Config]
+    figures: dict[str, Config]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One experiment with one seed.
+
+    Its three names grow with what they depend on, so that a change of the scoring repeats the
+    scoring alone, and studies that share an experiment share its weights.
+
+    Attributes:
+        experiment: the key in the study's map of experiments.
+        label: what tables and figures call it.
+        seed: seed of the initial weights and of the crops; None for an untrained method.
+        trained: names the weights; None for an untrained method.
+        separated: names the estimates.
+        id: names the scores and, being the digest of the full resolved configuration, the run.
+        rendition: name of the rendition, as in ``22050-mono``.
+        config: the full resolved configuration.
+    """
+
+    experiment: str
+    label: str
+    seed: int | None
+    trained: str | None
+    separated: str
+    id: str
+    rendition: str
+    config: Config
+
+    @property
+    def loss(self) -> str:
+        """Return the loss as figures name it, as in ``0.5 MSE + MAE``; empty when untrained."""
+        terms = self.config.get("training", {}).get("loss", {}).values()
+        named = [(term["weight"], term["kind"].upper().replace("_", "-")) for term in terms]
+        return " + ".join(f"{w:g} {kind}" if w != 1 else kind for w, kind in named if w > 0)
+
+    @property
+    def row(self) -> Config:
+        """Return what tables, figures and tracking need to know of the run."""
+        return {
+            "experiment": self.experiment,
+            "label": self.label,
+            "seed": self.seed,
+            "id": self.id,
+            "trained": self.trained,
+            "separated": self.separated,
+            "rendition": self.rendition,
+            "kind": "bound" if self.trained is None else "trained",
+            "loss": self.loss,
+        }
+
+
+class Studies:
+    """The study files of a folder.
+
+    Args:
+        folder: holds ``<study>.yaml``.
+        schema: the schema that each of them must fit.
+    """
+
+    def __init__(self, folder: Path, schema: Path) -> None:
+        self.folder, self.schema = folder, load_yaml(schema)
+        self.names = sorted(path.stem for path in folder.glob("*.yaml"))
+
+    def load(self, name: str, scale: str) -> Study:
+        """Read a study and resolve its selection at ``scale``.
+
+        Raises:
+            UserError: the study is unknown, does not fit the schema, or names what it does not
+                define.
+        """
+        raw = self._read(name)
+        return Study(
+            name=name,
+            scale=scale,
+            about={key: raw.get(key) for key in ("title", "citation", "link", "published")}
+            | {"deviations": raw.get("deviations", [])},
+            experiments=self._select(
+                raw, "experiments", name, lambda n: self.experiment(name, n, scale)
+            ),
+            tables=self._select(raw, "tables", name, raw["tables"].__getitem__),
+            figures=self._select(raw, "figures", name, raw["figures"].__getitem__),
+        )
+
+    def experiment(self, study: str, name: str, scale: str) -> Config:
+        """Resolve one experiment of a study."""
+        raw = self._read(study)
+        if name not in raw["experiments"]:
+            raise UserError(unknown("experiment", name, raw["experiments"], self._file(study)))
+        own = dict(raw["experiments"][name])
+        base: Config = {}
+        if "from" in own:
+            origin_study, origin = own.pop("from").split("/")
+            base = self.experiment(origin_study, origin, scale)
+        layers = [raw["common"], own]
+        if scale == "demo":
+            demo = raw["scales"]["demo"]
+            layers += [demo.get("common", {}), demo.get("experiments", {}).get(name, {})]
+        for layer in layers:
+            base = overlay(base, layer)
+        return {"label": name, "params": {}} | base
+
+    def _read(self, name: str) -> Config:
+        if name not in self.names:
+            raise UserError(unknown("study", name, self.names, "config.yaml: studies"))
+        raw = load_yaml(self._file(name))
+        validate(raw, self.schema, str(self._file(name)))
+        return raw
+
+    def _file(self, name: str) -> Path:
+        return self.folder / f"{name}.yaml"
+
+    def _select(
+        self, raw: Config, kind: str, study: str, find: Callable[[str], Config]
+    ) -> dict[str, Config]:
+        for name in raw["select"][kind]:
+            if name not in raw[kind]:
+                where = f"{self._file(study)}: select.{kind}"
+                raise UserError(unknown(kind[:-1], name, raw[kind], where))
+        return {name: find(name) for name in raw["select"][kind]}
+
+
+def unknown(kind: str, name: str, known: Iterable[str], where: str | Path) -> str:
+    """Return the message for a name that nothing defines."""
+    return f"{where}: unknown {kind} {name!r}; there are {', '.join(known)}"
+
+
+def expand(study: Study, dataset: Config, seeds: list[int]) -> list[Run]:
+    """Return the runs of a study: each trained experiment once a seed, each untrained one once.
+
+    Args:
+        study: the resolved study.
+        dataset: what decides the data set's content; part of every run's identity.
+        seeds: the seeds.
+    """
+    runs = []
+    for name, experiment in study.experiments.items():
+        if "model" not in experiment:
+            raise UserError(f"experiment {name!r} lacks the key 'model', also in common")
+        address_of(experiment["model"])  # refuses an unknown name
+        for seed in seeds if experiment["model"] in SEPARATORS else [None]:
+            runs.append(resolve(name, experiment, dataset, seed))
+    return runs
+
+
+def resolve(name: str, experiment: Config, dataset: Config, seed: int | None) -> Run:
+    """Name the weights, the estimates and the scores of one experiment with one seed.
+
+    Raises:
+        UserError: the experiment lacks a part.
+    """
+    first = TRAINED if seed is not None else ("rendition",)
+    for part in (*first, *SEPARATED, *SCORED):
+        if part not in experiment:
+            raise UserError(f"experiment {name!r} lacks the key {part!r}, also in common")
+    config: Config = {"dataset": dataset}
+    config["model"] = {"name": experiment["model"], "params": experiment["params"]}
+    config |= {part: experiment[part] for part in first}
+    if seed is not None:
+        config["seed"] = seed
+        check_training(name, config)
+    stem = experiment["model"] if seed is None else f"{experiment['model']}-s{seed}"
+    trained = None if seed is None else f"{stem}-{digest(config)}"
+    config |= {part: experiment[part] for part in SEPARATED}
+    separated = f"{stem}-{digest(config)}"
+    config |= {part: experiment[part] for part in SCORED}
+    rendition = "{rate}-{channels}".format(**experiment["rendition"])
+    label = experiment["label"]
+    return Run(name, label, seed, trained, separated, f"{stem}-{digest(config)}", rendition, config)
+
+
+def check_training(name: str, config: Config) -> None:
+    """Check what a training would refuse, before any job starts.
+
+    Raises:
+        UserError: naming the experiment and the key.
+    """
+    try:
+        TrainingConfig.from_dict(config)
+    except UserError as error:
+        raise UserError(f"experiment {name!r}: {error}") from None
+
+
+def trained_part(config: Config) -> Config:
+    """Return the part of a run's configuration that decides its weights."""
+    return {k: v for k, v in config.items() if k not in SEPARATED + SCORED}
+
+
+def separated_part(config: Config) -> Config:
+    """Return the part of a run's configuration that decides its estimates."""
+    return {k: v for k, v in config.items() if k not in SCORED}

@@ -1,0 +1,115 @@
+"""Checkpoints: two are kept, each carries a digest of its content and whose run it is.
+
+A file is called ``checkpoint-<number>-<first digits of its SHA-256>.pt``. So damage is found
+before anything is unpacked, and the one before is still there.
+"""
+
+import hashlib
+import io
+import logging
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mssbench.atomic import atomic_path
+from mssbench.errors import UserError
+
+KEPT = 2
+NAME = re.compile(r"checkpoint-(\d+)-([0-9a-f]{16})\.pt")
+
+log = logging.getLogger(__name__)
+
+
+def save(folder: Path, run: dict[str, Any], state: dict[str, Any]) -> Path:
+    """Write a checkpoint atomically and remove all but the newest two.
+
+    Args:
+        folder: of this run's checkpoints alone.
+        run: what decides the run's course: its configuration and its code.
+        state: tensors, numbers, texts, lists and maps of them.
+    """
+    buffer = io.BytesIO()
+    torch.save({"run": run, "state": state}, buffer)
+    content = buffer.getbuffer()
+    older = _newest_first(folder)
+    number = 1 + (_number(older[0]) if older else 0)
+    path = folder / f"checkpoint-{number:06d}-{_digest(content)}.pt"
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+    for old in older[KEPT - 1 :]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def load(folder: Path, run: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the newest state that is whole, on the CPU, or None if there is none.
+
+    Damaged checkpoints, and what a killed process left half written, are removed.
+
+    Args:
+        folder: of this run's checkpoints alone.
+        run: what decides the run's course, as given to `save`.
+
+    Raises:
+        UserError: the checkpoint belongs to another run; the differing keys are named.
+    """
+    for partial in folder.glob(".checkpoint-*.partial.pt"):
+        partial.unlink(missing_ok=True)
+    for path in _newest_first(folder):
+        content = path.read_bytes()
+        if _digest(content) != NAME.fullmatch(path.name)[2]:  # type: ignore[index]
+            log.warning("%s is damaged; looking for the checkpoint before it", path)
+            path.unlink()
+            continue
+        saved = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        if saved["run"] != run:
+            raise UserError(
+                f"{path} belongs to another run: {differences(saved['run'], run)}; "
+                f"restore what it was, or remove {folder} to start anew"
+            )
+        return saved["state"]
+    return None
+
+
+def clear(folder: Path) -> None:
+    """Remove all checkpoints, and the folder if nothing else is in it."""
+    for path in [*_newest_first(folder), *folder.glob(".checkpoint-*.partial.pt")]:
+        path.unlink(missing_ok=True)
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def differences(there: dict[str, Any], here: dict[str, Any]) -> str:
+    """Say which keys of two nested maps differ, and how."""
+    ours, theirs = flatten(here), flatten(there)
+    absent = "absent"
+    return ", ".join(
+        f"{key} is {theirs.get(key, absent)!r} there and {ours.get(key, absent)!r} here"
+        for key in sorted(ours.keys() | theirs.keys())
+        if ours.get(key, absent) != theirs.get(key, absent)
+    )
+
+
+def flatten(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the leaves of nested maps by their dotted keys."""
+    leaves: dict[str, Any] = {}
+    for name, part in value.items():
+        nested = isinstance(part, dict) and part
+        leaves |= flatten(part, f"{prefix}{name}.") if nested else {f"{prefix}{name}": part}
+    return leaves
+
+
+def _digest(content: bytes | memoryview) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _number(path: Path) -> int:
+    found = NAME.fullmatch(path.name)
+    return int(found[1]) if found else 0
+
+
+def _newest_first(folder: Path) -> list[Path]:
+    files = [path for path in folder.glob("checkpoint-*.pt") if NAME.fullmatch(path.name)]
+    return sorted(files, key=_number, reverse=True)

@@ -1,0 +1,155 @@
+"""The resolved configuration of a training run: every key is there and has been checked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from mssbench.errors import UserError
+from mssbench.training.structure import Minimum, structure
+
+Count = Annotated[int, Minimum(1)]
+Seed = Annotated[int, Minimum(0)]
+
+
+@dataclass(frozen=True)
+class RenditionConfig:
+    """What the audio must have been prepared to.
+
+    Attributes:
+        rate: sampling rate in Hz.
+        channels: ``mono`` or ``stereo``.
+    """
+
+    rate: Count
+    channels: Literal["mono", "stereo"]
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """A model of the registry.
+
+    Attributes:
+        name: its name there.
+        params: arguments of its constructor.
+    """
+
+    name: str
+    params: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RandomCropsConfig:
+    """Crops at random places.
+
+    Attributes:
+        samples: length of a crop in samples.
+        steps_per_epoch: batches between two validations.
+    """
+
+    kind: Literal["random"]
+    samples: Count
+    steps_per_epoch: Count
+
+
+@dataclass(frozen=True)
+class WindowCropsConfig:
+    """All consecutive windows, shuffled anew each epoch.
+
+    Attributes:
+        samples: length of a window in samples.
+    """
+
+    kind: Literal["windows"]
+    samples: Count
+
+
+CropsConfig = RandomCropsConfig | WindowCropsConfig
+
+
+@dataclass(frozen=True)
+class OptimiserConfig:
+    """The optimiser.
+
+    Attributes:
+        name: ``adam``, with betas 0.9 and 0.999.
+        lr: learning rate.
+    """
+
+    name: Literal["adam"]
+    lr: Annotated[float, Minimum(0, excluded=True)]
+
+
+@dataclass(frozen=True)
+class LossTerm:
+    """The loss of one probe, which is one of the model's outputs.
+
+    Attributes:
+        kind: ``mae``, ``mse`` or ``si_sdr`` (its negative).
+        weight: factor in the total; a probe of weight 0 does not count.
+    """
+
+    kind: Literal["mae", "mse", "si_sdr"]
+    weight: Annotated[float, Minimum(0)]
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How the model is trained.
+
+    Attributes:
+        crops: how training examples are cut from the songs.
+        batch_size: examples a step.
+        optimiser: the optimiser.
+        epochs: number of epochs at most.
+        patience: epochs without a better score after which training stops.
+        loss: probe -> its loss.
+    """
+
+    crops: CropsConfig
+    batch_size: Count
+    optimiser: OptimiserConfig
+    epochs: Count
+    patience: Count
+    loss: dict[str, LossTerm]
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """All that decides a training run's weights.
+
+    Attributes:
+        dataset: what decides the data set's content; kept for its provenance alone.
+        rendition: what the audio must have been prepared to.
+        split: which songs train and which validate, as `mssbench.data.splits.split_songs` reads
+            it.
+        model: the model.
+        training: how it is trained.
+        seed: seed of the initial weights and of the crops.
+        resolved: the map all this was read from, which names the run by its digest.
+    """
+
+    dataset: dict[str, Any]
+    rendition: RenditionConfig
+    split: dict[str, Any]
+    model: ModelConfig
+    training: TrainingOptions
+    seed: Seed
+    resolved: dict[str, Any] = field(init=False, default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def from_dict(cls, config: Mapping[str, Any]) -> "TrainingConfig":
+        """Check a resolved configuration.
+
+        Args:
+            config: plain maps, lists, numbers and texts, as read from JSON or YAML.
+
+        Raises:
+            UserError: naming the key, what was found and what is allowed.
+        """
+        read = structure(cls, config)
+        if not any(term.weight > 0 for term in read.training.loss.values()):
+            raise UserError(
+                "training.loss has no probe with a weight above 0; give it at least one"
+            )
+        object.__setattr__(read, "resolved", dict(config))
+        return read

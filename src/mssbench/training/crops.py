@@ -1,0 +1,202 @@
+"""Training crops cut from a rendition: batch n depends on the seed and on n alone.
+
+So a continued run needs no position of a sampler to see what the uninterrupted run would have
+seen. A crop that reaches beyond the end of its song is filled with zeros.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from mssbench.data.rendition import Rendition, RenditionSong
+from mssbench.data.songs import STEMS
+from mssbench.errors import UserError
+from mssbench.training.config import CropsConfig, RandomCropsConfig
+
+Indices = npt.NDArray[np.int64]
+
+
+def generator(seed: int, n: int) -> np.random.Generator:
+    """Return the random numbers of the ``n``-th batch or epoch, independent of all others."""
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=(n,))))
+
+
+class Crops(ABC):
+    """Batches of equally long excerpts of songs.
+
+    Args:
+        rendition: holds the audio.
+        songs: the songs to cut from.
+        samples: length of a crop in samples.
+        batch_size: crops in a batch.
+
+    Attributes:
+        steps_per_epoch: batches in an epoch.
+
+    Raises:
+        UserError: there is no song.
+    """
+
+    steps_per_epoch: int
+
+    def __init__(
+        self, rendition: Rendition, songs: Sequence[RenditionSong], samples: int, batch_size: int
+    ) -> None:
+        if not songs:
+            raise UserError(
+                "the split leaves no song to train on; choose another split or data set"
+            )
+        self.samples, self.batch_size = samples, batch_size
+        # Opened once: each is a mapping of the file, read where a crop is cut.
+        self._audio = [rendition.audio(song) for song in songs]
+        self._lengths = np.array([audio.shape[-1] for audio in self._audio], dtype=np.int64)
+
+    @abstractmethod
+    def places(self, n: int) -> tuple[Indices, Indices]:
+        """Return the song numbers and first samples of the ``n``-th batch's crops."""
+
+    def batch(self, n: int) -> Tensor:
+        """Return batch ``n`` (from 0, counted through all epochs).
+
+        Returns:
+            Float32 tensor (batch, 5, channels, samples), the stems in the order of `STEMS`.
+        """
+        songs, starts = self.places(n)
+        crops = np.zeros((len(songs), *self._audio[0].shape[:-1], self.samples), dtype=np.float32)
+        for crop, song, start in zip(crops, songs, starts, strict=True):
+            excerpt = self._audio[song][..., start : start + self.samples]
+            crop[..., : excerpt.shape[-1]] = excerpt
+        return torch.from_numpy(crops)
+
+
+class RandomCrops(Crops):
+    """Crops at random places; each second of music is equally likely, whatever its song.
+
+    Args:
+        rendition: holds the audio.
+        songs: the songs to cut from.
+        samples: length of a crop in samples.
+        batch_size: crops in a batch.
+        steps_per_epoch: batches in an epoch.
+        seed: chooses the places.
+    """
+
+    def __init__(
+        self,
+        rendition: Rendition,
+        songs: Sequence[RenditionSong],
+        samples: int,
+        batch_size: int,
+        *,
+        steps_per_epoch: int,
+        seed: int,
+    ) -> None:
+        super().__init__(rendition, songs, samples, batch_size)
+        self.steps_per_epoch, self.seed = steps_per_epoch, seed
+        self._ends = self._lengths.cumsum()
+        self._places_in = np.maximum(self._lengths - samples, 0) + 1
+
+    def places(self, n: int) -> tuple[Indices, Indices]:
+        """Return the song numbers and first samples of the ``n``-th batch's crops."""
+        random = generator(self.seed, n)
+        drawn = random.integers(self._ends[-1], size=self.batch_size)
+        songs = np.searchsorted(self._ends, drawn, side="right")
+        return songs, random.integers(self._places_in[songs])
+
+
+class WindowCrops(Crops):
+    """All consecutive, non-overlapping windows of the songs, each once an epoch.
+
+    A song's last window is filled with zeros; an epoch's last batch holds what is left.
+
+    Args:
+        rendition: holds the audio.
+        songs: the songs to cut from.
+        samples: length of a window in samples.
+        batch_size: windows in a batch.
+        seed: chooses each epoch's order; None keeps the songs' own.
+    """
+
+    def __init__(
+        self,
+        rendition: Rendition,
+        songs: Sequence[RenditionSong],
+        samples: int,
+        batch_size: int,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(rendition, songs, samples, batch_size)
+        windows = -(-self._lengths // samples)
+        self._songs = np.repeat(np.arange(len(windows)), windows)
+        self._starts = np.concatenate([np.arange(count) * samples for count in windows])
+        self.seed = seed
+        self.steps_per_epoch = -(-len(self._songs) // batch_size)
+        self._epoch, self._order = -1, np.arange(len(self._songs))
+
+    def places(self, n: int) -> tuple[Indices, Indices]:
+        """Return the song numbers and first samples of the ``n``-th batch's windows."""
+        epoch, step = divmod(n, self.steps_per_epoch)
+        if self.seed is not None and epoch != self._epoch:
+            order = generator(self.seed, epoch).permutation(len(self._songs))
+            self._epoch, self._order = epoch, order
+        chosen = self._order[step * self.batch_size : (step + 1) * self.batch_size]
+        return self._songs[chosen], self._starts[chosen]
+
+
+def make_crops(
+    config: CropsConfig,
+    rendition: Rendition,
+    songs: Sequence[RenditionSong],
+    batch_size: int,
+    seed: int,
+) -> Crops:
+    """Return the training crops that a configuration asks for."""
+    if isinstance(config, RandomCropsConfig):
+        steps = config.steps_per_epoch
+        return RandomCrops(
+            rendition, songs, config.samples, batch_size, steps_per_epoch=steps, seed=seed
+        )
+    return WindowCrops(rendition, songs, config.samples, batch_size, seed)
+
+
+def read_ahead(crops: Crops, first: int, last: int, pin: bool = False) -> Iterator[Tensor]:
+    """Yield batches ``first`` to ``last - 1`` in order, the next one read while one is in use.
+
+    Args:
+        crops: the batches.
+        first: number of the first batch.
+        last: number behind the last batch.
+        pin: whether to give page-locked memory, from which a GPU copies without waiting.
+    """
+
+    def read(n: int) -> Tensor:
+        batch = crops.batch(n)
+        return batch.pin_memory() if pin else batch
+
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        pending = [reader.submit(read, n) for n in range(first, min(first + 1, last))]
+        for n in range(first, last):
+            batch = pending.pop().result()
+            if n + 1 < last:
+                pending.append(reader.submit(read, n + 1))
+            yield batch
+
+
+def targets(stems: Tensor, names: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """Return what a model hears and what it should say.
+
+    Args:
+        stems: (batch, 5, channels, samples) in the order of `STEMS`.
+        names: stems, or ``accompaniment``, which is the mixture without the vocals.
+
+    Returns:
+        The mixture (batch, channels, samples) and the targets (batch, names, channels, samples).
+    """
+    of = dict(zip(STEMS, stems.unbind(1), strict=True))
+    of["accompaniment"] = of["mixture"] - of["vocals"]
+    return of["mixture"], torch.stack([of[name] for name in names], dim=1)

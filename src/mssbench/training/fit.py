@@ -1,0 +1,50 @@
+"""Whether configuration, rendition and model fit each other, told before training starts."""
+
+from mssbench.data.rendition import Rendition
+from mssbench.errors import UserError
+from mssbench.models.base import Separator
+from mssbench.models.registry import build
+from mssbench.training.config import TrainingConfig
+
+
+def build_fitting(config: TrainingConfig, rendition: Rendition) -> Separator:
+    """Build the configuration's model, with weights from torch's random numbers.
+
+    Raises:
+        UserError: the rendition is another than the configuration asks for, or the model is
+            unknown, is not trained, or cannot take the rendition's channels or the crops' length.
+    """
+    wanted = config.rendition
+    if (rendition.rate, rendition.channels) != (wanted.rate, wanted.channels):
+        raise UserError(
+            f"the rendition is {rendition.rate} Hz {rendition.channels}, the configuration asks "
+            f"for {wanted.rate} Hz {wanted.channels}; prepare that one or change rendition.rate "
+            "and rendition.channels"
+        )
+    name = config.model.name
+    model = build(name, config.model.params)
+    if not isinstance(model, Separator):
+        raise UserError(f"model.name is {name!r}, which has nothing to train; separate with it")
+    if model.channels != rendition.channel_count:
+        raise UserError(
+            f"{name} has {model.channels} audio channels, the rendition has "
+            f"{rendition.channel_count}; change model.params.channels or rendition.channels"
+        )
+    _check_length(config.training.crops.samples, model, name)
+    return model
+
+
+def _check_length(samples: int, model: Separator, name: str) -> None:
+    """Refuse crops that the model cannot take or that leave it no output."""
+    if samples % model.multiple:
+        below = samples // model.multiple * model.multiple
+        near = [str(n) for n in (below, below + model.multiple) if n > 2 * model.context]
+        raise UserError(
+            f"training.crops.samples is {samples}; {name} takes multiples of {model.multiple}: "
+            f"choose {' or '.join(near) or 'a longer one'}"
+        )
+    if samples <= 2 * model.context:
+        raise UserError(
+            f"training.crops.samples is {samples}; {name} needs more than the {2 * model.context} "
+            "samples of context that it loses"
+        )

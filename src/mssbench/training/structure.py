@@ -1,0 +1,122 @@
+"""Frozen dataclasses read from the plain maps of JSON and YAML, each value checked on the way."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from mssbench.errors import UserError
+from mssbench.validation import number_hint
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True)
+class Minimum:
+    """The least number allowed, as in ``Annotated[int, Minimum(1)]``.
+
+    Attributes:
+        value: the bound.
+        excluded: whether the bound itself is not allowed.
+    """
+
+    value: float
+    excluded: bool = False
+
+    def allows(self, number: float) -> bool:
+        """Tell whether ``number`` keeps the bound."""
+        return number > self.value or (number == self.value and not self.excluded)
+
+    def __str__(self) -> str:
+        return f"{'above' if self.excluded else 'at least'} {self.value:g}"
+
+
+def structure(cls: type[T], value: Any, key: str = "") -> T:
+    """Build the dataclass ``cls`` from a map whose keys are exactly its fields.
+
+    Fields may be numbers, text, literals, ``Annotated`` numbers with a ``Minimum``, maps, other
+    dataclasses, and unions of dataclasses that their literal field ``kind`` tells apart.
+
+    Args:
+        cls: a dataclass.
+        value: what was read from JSON or YAML.
+        key: the path of ``value`` in the configuration, as in ``training.crops``.
+
+    Raises:
+        UserError: a key is unknown or missing, or a value is of the wrong type or too small.
+    """
+    found = _map(value, key)
+    hints = get_type_hints(cls, include_extras=True)
+    names = [field.name for field in dataclasses.fields(cls) if field.init]  # type: ignore[arg-type]
+    for name in found:
+        if name not in names:
+            raise UserError(f"unknown key {_join(key, name)!r}; allowed are {', '.join(names)}")
+    for name in names:
+        if name not in found:
+            raise UserError(
+                f"the key {_join(key, name)!r} is missing; needed are {', '.join(names)}"
+            )
+    return cls(**{name: _value(hints[name], found[name], _join(key, name)) for name in names})
+
+
+def _value(hint: Any, value: Any, key: str) -> Any:
+    """Check one value against its type hint and return it."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        number = _value(arguments[0], value, key)
+        for bound in arguments[1:]:
+            if not bound.allows(number):
+                raise UserError(f"{key} is {value!r}; it must be {bound}")
+        return number
+    if origin is Literal:
+        if value not in arguments:
+            raise UserError(f"{key} is {value!r}; allowed are {', '.join(map(str, arguments))}")
+        return value
+    if origin in (Union, UnionType):
+        return structure(_variant(arguments, value, key), value, key)
+    if origin is dict:
+        return {
+            name: _value(arguments[1], part, _join(key, name))
+            for name, part in _map(value, key).items()
+        }
+    if dataclasses.is_dataclass(hint):
+        return structure(hint, value, key)  # type: ignore[arg-type]
+    return _plain(hint, value, key)
+
+
+def _variant(classes: tuple[type, ...], value: Any, key: str) -> type:
+    """Return the class whose literal ``kind`` the map names."""
+    kinds = {get_args(get_type_hints(cls)["kind"])[0]: cls for cls in classes}
+    allowed = ", ".join(kinds)
+    found = _map(value, key)
+    if "kind" not in found:
+        raise UserError(f"the key {_join(key, 'kind')!r} is missing; it is one of {allowed}")
+    if found["kind"] not in kinds:
+        raise UserError(f"{_join(key, 'kind')} is {found['kind']!r}; allowed are {allowed}")
+    return kinds[found["kind"]]
+
+
+def _map(value: Any, key: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise UserError(f"{key or 'the configuration'} is {value!r}; it must be a map of keys")
+    return value
+
+
+def _plain(kind: Any, value: Any, key: str) -> Any:
+    """Check a number or a text; any value fits `Any`."""
+    if kind is Any:
+        return value
+    # bool is an int to Python and a mistake to a person.
+    accepted = (int, float) if kind is float else (kind,)
+    if not isinstance(value, accepted) or isinstance(value, bool):
+        words = {int: "a whole number", float: "a number", str: "a text"}
+        hint = "" if kind is str else number_hint(value)
+        raise UserError(f"{key} is {value!r}; it must be {words[kind]}{hint}")
+    if kind is float and not math.isfinite(value):
+        raise UserError(f"{key} is {value!r}; it must be a finite number")
+    return kind(value)
+
+
+def _join(key: str, name: str) -> str:
+    return f"{key}.{name}" if key else str(name)

@@ -1,0 +1,142 @@
+import numpy as np
+import pytest
+import torch
+
+from mssbench.errors import UserError
+from mssbench.training.config import RandomCropsConfig, WindowCropsConfig
+from mssbench.training.crops import WindowCrops, make_crops, read_ahead, targets
+
+LENGTHS = {"a": 500, "b": 230, "c": 70}
+RANDOM = RandomCropsConfig("random", samples=100, steps_per_epoch=5)
+WINDOWS = WindowCropsConfig("windows", samples=100)
+
+
+@pytest.fixture
+def rendition(make_rendition):
+    """Songs whose samples tell song, position (from 1) and stem, so that each is told apart."""
+    arrays = {}
+    for number, (name, length) in enumerate(LENGTHS.items()):
+        position = 1000 * number + 1 + np.arange(length)
+        arrays[name] = np.stack([position + 10000 * stem for stem in range(5)])[:, None]
+    return make_rendition(arrays)
+
+
+def crops(rendition, config=RANDOM, batch_size=4, seed=0):
+    return make_crops(config, rendition, rendition.songs, batch_size, seed)
+
+
+def windows_of_epoch(made, epoch):
+    steps = made.steps_per_epoch
+    return torch.cat([made.batch(n) for n in range(epoch * steps, (epoch + 1) * steps)])
+
+
+@pytest.mark.parametrize("config", [RANDOM, WINDOWS])
+def test_a_batch_depends_on_seed_and_number_alone(rendition, config):
+    in_order = [crops(rendition, config).batch(n) for n in range(12)]
+    backwards = crops(rendition, config)
+    for n in reversed(range(12)):
+        assert torch.equal(backwards.batch(n), in_order[n])
+
+
+@pytest.mark.parametrize("config", [RANDOM, WINDOWS])
+def test_batches_differ_between_seeds_and_numbers(rendition, config):
+    one, other = crops(rendition, config), crops(rendition, config, seed=1)
+    assert not torch.equal(one.batch(0), other.batch(0))
+    assert not torch.equal(one.batch(0), one.batch(one.steps_per_epoch))
+    assert not torch.equal(one.batch(0), one.batch(1))
+
+
+def test_random_crops_are_excerpts_of_one_song(rendition):
+    made = crops(rendition)
+    for n in range(50):
+        for crop in made.batch(n):
+            mixture = crop[0, 0]
+            number = int(mixture[0]) // 1000
+            length = list(LENGTHS.values())[number]
+            held = min(100, length)
+            assert mixture[held - 1] <= 1000 * number + length
+            assert torch.equal(mixture[:held], mixture[0] + torch.arange(held))
+            for stem in range(5):
+                assert torch.equal(crop[stem, 0, :held], mixture[:held] + 10000 * stem)
+
+
+def test_random_crops_reach_both_ends_of_a_song(rendition):
+    made = make_crops(RANDOM, rendition, [rendition.by_name("b")], 1000, 0)
+    firsts = made.batch(0)[:, 0, 0, 0]
+    assert (firsts.min(), firsts.max()) == (1001, 1001 + 230 - 100)
+
+
+def test_songs_are_drawn_by_their_length(make_rendition):
+    # So short that one sample more or less would show.
+    lengths = {"a": 3, "b": 2, "c": 1}
+    arrays = {name: np.full((5, 1, n), n) for name, n in lengths.items()}
+    rendition = make_rendition(arrays)
+    config = RandomCropsConfig("random", samples=1, steps_per_epoch=1)
+    drawn = crops(rendition, config, batch_size=6000).batch(0)[:, 0, 0, 0].long()
+    # Four standard deviations of a share of 6000 draws.
+    assert torch.bincount(drawn)[1:] / 6000 == pytest.approx([1 / 6, 2 / 6, 3 / 6], abs=0.025)
+
+
+def test_a_song_shorter_than_the_crop_ends_in_zeros(rendition):
+    crop = make_crops(RANDOM, rendition, [rendition.by_name("c")], 1, 0).batch(0)[0]
+    assert torch.equal(crop[0, 0, :70], 2001.0 + torch.arange(70))
+    assert crop[..., 70:].abs().sum() == 0
+
+
+def test_windows_cover_each_sample_once_an_epoch(rendition):
+    every = np.concatenate([rendition.audio(song)[0, 0] for song in rendition.songs])
+    made = crops(rendition, WINDOWS)
+    for epoch in range(3):
+        heard = windows_of_epoch(made, epoch)[:, 0, 0].flatten()
+        assert sorted(heard[heard != 0].tolist()) == sorted(every.tolist())
+
+
+def test_windows_are_shuffled_anew_each_epoch(rendition):
+    made = crops(rendition, WINDOWS)
+    first, second = windows_of_epoch(made, 0), windows_of_epoch(made, 1)
+    assert not torch.equal(first, second)
+
+
+def test_the_last_batch_of_an_epoch_holds_what_is_left(rendition):
+    made = crops(rendition, WINDOWS)
+    # 5 + 3 + 1 windows.
+    assert made.steps_per_epoch == 3
+    assert [len(made.batch(n)) for n in range(4)] == [4, 4, 1, 4]
+
+
+def test_windows_without_a_seed_keep_the_order_of_the_songs(rendition):
+    made = WindowCrops(rendition, rendition.songs, 100, 4)
+    starts = windows_of_epoch(made, 0)[:, 0, 0, 0].tolist()
+    assert starts == [1, 101, 201, 301, 401, 1001, 1101, 1201, 2001]
+    assert torch.equal(windows_of_epoch(made, 0), windows_of_epoch(made, 1))
+
+
+def test_reading_ahead_gives_the_same_batches_in_order(rendition):
+    made = crops(rendition)
+    ahead = list(read_ahead(crops(rendition), 3, 9))
+    assert len(ahead) == 6
+    for n, batch in enumerate(ahead, start=3):
+        assert torch.equal(batch, made.batch(n))
+    assert list(read_ahead(made, 3, 3)) == []
+
+
+def test_no_song_to_cut_from_is_refused(rendition):
+    with pytest.raises(UserError, match="no song"):
+        make_crops(WINDOWS, rendition, [], 4, 0)
+
+
+def test_crops_of_a_stereo_rendition_keep_both_channels(make_rendition):
+    stems = np.random.default_rng(0).standard_normal((5, 2, 40)).astype(np.float32)
+    rendition = make_rendition({"a": stems})
+    batch = WindowCrops(rendition, rendition.songs, 20, 2).batch(0)
+    assert batch.shape == (2, 5, 2, 20)
+    assert np.array_equal(batch[1].numpy(), stems[..., 20:])
+
+
+def test_targets_are_taken_by_name_and_the_accompaniment_is_all_but_the_vocals():
+    stems = torch.randn(3, 5, 2, 16)
+    mixture, truth = targets(stems, ("vocals", "accompaniment", "drums"))
+    assert torch.equal(mixture, stems[:, 0])
+    assert torch.equal(truth[:, 0], stems[:, 4])
+    assert torch.equal(truth[:, 1], stems[:, 0] - stems[:, 4])
+    assert torch.equal(truth[:, 2], stems[:, 1])

@@ -1,0 +1,253 @@
+"""The real Snakefile, run on a miniature study in a copy of the project."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+MINIATURE = ROOT / "tests" / "miniature" / "miniature.yaml"
+RESULTS = Path("results", "synthetic", "demo")
+STUDY = RESULTS / "studies" / "miniature"
+
+pytestmark = pytest.mark.pipeline
+
+
+def make_project(folder, tracking="results/mlflow.db"):
+    """Copy what a checkout has, add the miniature study and choose it."""
+    for name in ("Snakefile", "config.yaml"):
+        shutil.copy(ROOT / name, folder / name)
+    for name in ("workflow", "profiles", "envs", "src"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(MINIATURE, folder / "workflow" / "studies")
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    songs = {"train_songs": 4, "test_songs": 2, "seconds": 6, "seed": 0}
+    config["synthetic"]["demo"] = songs
+    config |= {"studies": ["miniature"], "tracking": tracking, "device": "cpu"}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    return folder
+
+
+def command(project, *arguments):
+    """Return what `subprocess` needs to run Snakemake on the project's own copy of the package."""
+    environment = dict(os.environ, PYTHONPATH=str(project / "src"))
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    words = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+    return {"args": words, "cwd": project, "env": environment}
+
+
+def snakemake(project, *arguments):
+    return subprocess.run(
+        **command(project, *arguments), capture_output=True, text=True, check=False
+    )
+
+
+def planned(project, *arguments):
+    """Return the jobs of a dry run: rule -> number."""
+    done = snakemake(project, "--dry-run", "--quiet", "rules", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout + done.stderr, flags=re.MULTILINE))
+    return {rule: int(count) for rule, count in jobs.items() if rule not in ("all", "total")}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """The finished miniature study, with tracking."""
+    folder = make_project(tmp_path_factory.mktemp("project"))
+    done = snakemake(folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture
+def edit(project):
+    """Replace text in the project's files for one test."""
+    originals = {}
+
+    def replace(name, before, after):
+        path = project / name
+        originals.setdefault(path, path.read_text())
+        assert before in path.read_text()
+        path.write_text(path.read_text().replace(before, after, 1))
+
+    yield replace
+    for path, text in originals.items():
+        path.write_text(text)
+
+
+def test_every_table_and_figure_is_made_and_nothing_is_left_to_do(project):
+    for name in ("systems.csv", "systems.md", "systems.tex"):
+        assert (project / STUDY / "tables" / name).stat().st_size > 100
+    for name in ("boxes", "learning_curves", "excerpt"):
+        assert b"<svg" in (project / STUDY / "figures" / f"{name}.svg").read_bytes()
+        assert (project / STUDY / "figures" / f"{name}.png").read_bytes()[1:4] == b"PNG"
+    done = snakemake(project)
+    assert done.returncode == 0
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_scores_hold_every_song_target_and_window(project):
+    tables = [pd.read_parquet(path) for path in (project / RESULTS).glob("score/*/scores.parquet")]
+    assert len(tables) == 4
+    for table in tables:
+        assert table["track"].nunique() == 2
+        assert set(table["target"]) == {"vocals", "accompaniment"}
+        sdr = table[(table["metric"] == "SDR") & (table["target"] == "vocals")]
+        assert sorted(set(sdr["window_start"])) == [0, 1, 2, 3, 4, 5]
+
+
+def test_weights_carry_the_configuration_that_names_them(project):
+    runs = sorted((project / RESULTS / "train").glob("*/run.json"))
+    assert len(runs) == 2
+    for run in runs:
+        found = json.loads(run.read_text())
+        assert found["id"] == run.parent.name
+        assert found["config"]["training"]["epochs"] == 2
+    assert not list((project / RESULTS / "checkpoints").glob("*/*"))
+
+
+def test_changing_one_experiment_trains_that_one_again(project, edit):
+    edit("workflow/studies/miniature.yaml", "filters: 2, output", "filters: 3, output")
+    jobs = planned(project)
+    assert jobs.pop("train") == jobs.pop("separate") == jobs.pop("score") == 1
+    assert jobs == {"table": 1, "figure": 3, "published": 1}
+
+
+def test_changing_the_scoring_trains_and_separates_nothing(project, edit):
+    edit("workflow/studies/miniature.yaml", "hop: 1.0", "hop: 0.5")
+    assert planned(project) == {"score": 4, "table": 1, "figure": 3, "published": 1}
+
+
+def test_editing_the_figure_code_draws_anew_and_trains_nothing(project, edit):
+    edit("src/mssbench/report/figures/boxes.py", "\n\n\n", "\n\n\nADDED = 1\n\n\n")
+    assert planned(project) == {"figure": 3, "published": 1}
+
+
+def test_editing_one_model_trains_that_one_again(project, edit):
+    edit("src/mssbench/models/wave_u_net.py", "\n\n\n", "\n\n\nADDED = 1\n\n\n")
+    jobs = planned(project)
+    assert jobs["train"] == jobs["separate"] == jobs["score"] == 1
+
+
+def test_editing_a_comment_repeats_nothing(project, edit):
+    edit("src/mssbench/training/loop.py", "\n\n\n", "\n\n\n# A remark.\n\n\n")
+    assert planned(project) == {}
+
+
+def test_editing_the_training_code_trains_all_again(project, edit):
+    edit("src/mssbench/training/loop.py", "\n\n\n", "\n\n\nADDED = 1\n\n\n")
+    jobs = planned(project)
+    assert jobs["train"] == 2
+    assert "rendition" not in jobs
+    assert "synthetic_dataset" not in jobs
+
+
+def test_other_songs_are_rendered_and_everything_follows(project, edit):
+    edit("config.yaml", "seconds: 6", "seconds: 7")
+    jobs = planned(project)
+    assert jobs["synthetic_dataset"] == jobs["rendition"] == 1
+    assert jobs["train"] == 2
+    assert jobs["score"] == 4
+
+
+def test_second_seed_trains_each_model_once_more(project, edit):
+    edit("config.yaml", "seeds:\n- 0", "seeds:\n- 0\n- 1")
+    jobs = planned(project)
+    assert jobs["train"] == jobs["score"] == 2
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        (
+            "dataset: synthetic",
+            "dataset: musdb",
+            "dataset is 'musdb'; allowed are synthetic, musdb18",
+        ),
+        ("device: cpu", "devices: cpu", "unknown key 'devices'"),
+        ("scale: demo", "scale: big", "scale is 'big'; allowed are demo, paper"),
+        ("- miniature", "- minature", "unknown study 'minature'; there are htmd_net, miniature"),
+        ("seconds: 6", "seconds: 1", "at least 4 seconds"),
+    ],
+)
+def test_wrong_configuration_is_named_in_one_line_and_changes_nothing(
+    project, edit, before, after, message
+):
+    edit("config.yaml", before, after)
+    files = sorted((project / "results").rglob("*"))
+    done = snakemake(project)
+    assert done.returncode != 0
+    said = done.stdout + done.stderr
+    assert message in said
+    assert "Traceback" not in said
+    assert sorted((project / "results").rglob("*")) == files
+
+
+def test_report_holds_tables_and_figures(project):
+    done = snakemake(project, "--report", "report.html")
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = (project / "report.html").read_text()
+    for name in ("systems", "boxes", "learning_curves", "excerpt"):
+        assert name in report
+
+
+def test_each_experiment_is_one_finished_run_in_mlflow(project):
+    code = """
+import mlflow, json
+mlflow.set_tracking_uri("sqlite:///results/mlflow.db")
+runs = mlflow.search_runs(search_all_experiments=True, output_format="list")
+for run in runs:
+    print(json.dumps([run.info.status, run.info.run_name, sorted(run.data.metrics), run.data.tags]))
+"""
+    environment = command(project)["env"]
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=project,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    runs = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
+    assert len(runs) == 4
+    assert {status for status, *_ in runs} == {"FINISHED"}
+    trained = [run for run in runs if run[3].get("kind") == "trained"]
+    assert len(trained) == 2
+    for _, _, metrics, tags in trained:
+        assert "test/SDR/vocals" in metrics
+        assert any("valid" in metric for metric in metrics)
+        assert tags["dataset"] == "synthetic"
+
+
+def test_killed_pipeline_continues_to_the_same_tables(project, tmp_path):
+    copy = make_project(tmp_path, tracking="off")
+    running = subprocess.Popen(
+        **command(copy),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    # Kill everything, Snakemake and its jobs, as soon as a training has saved a checkpoint.
+    while not list((copy / RESULTS / "checkpoints").glob("*/checkpoint-*")):
+        assert running.poll() is None, "the pipeline ended before a checkpoint was written"
+        time.sleep(0.01)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    assert not (copy / STUDY).exists()
+    done = snakemake(copy, "--unlock")
+    done = snakemake(copy)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in ("systems.csv", "systems.md", "systems.tex"):
+        assert (copy / STUDY / "tables" / name).read_bytes() == (
+            project / STUDY / "tables" / name
+        ).read_bytes()

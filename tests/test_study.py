@@ -1,0 +1,133 @@
+from pathlib import Path
+
+import pytest
+
+from mssbench.errors import UserError
+from mssbench.study import Studies, expand, overlay
+
+WORKFLOW = Path(__file__).parent.parent / "workflow"
+DATASET = {"name": "synthetic", "seed": 0}
+STUDIES = Studies(WORKFLOW / "studies", WORKFLOW / "schemas" / "study.schema.yaml")
+
+
+def runs(study="htmd_net", scale="paper", dataset=DATASET, seeds=(0,)):
+    return {run.experiment: run for run in expand(STUDIES.load(study, scale), dataset, list(seeds))}
+
+
+def edited(tmp_path, change, name="htmd_net"):
+    """Return the runs of a study whose file was changed by replacing text."""
+    folder = tmp_path / "studies"
+    folder.mkdir(exist_ok=True)
+    for path in (WORKFLOW / "studies").glob("*.yaml"):
+        (folder / path.name).write_text(path.read_text())
+    before, after = change
+    text = (folder / f"{name}.yaml").read_text()
+    assert before in text
+    (folder / f"{name}.yaml").write_text(text.replace(before, after, 1))
+    return Studies(folder, WORKFLOW / "schemas" / "study.schema.yaml")
+
+
+def test_overlay_merges_maps_and_replaces_lists():
+    below = {"a": {"x": 1, "y": [1, 2]}, "b": 1}
+    assert overlay(below, {"a": {"y": [3]}, "c": 2}) == {"a": {"x": 1, "y": [3]}, "b": 1, "c": 2}
+    assert below == {"a": {"x": 1, "y": [1, 2]}, "b": 1}
+
+
+@pytest.mark.parametrize("scale", ["demo", "paper"])
+@pytest.mark.parametrize("study", STUDIES.names)
+def test_every_study_resolves_and_names_are_unique(study, scale):
+    found = expand(STUDIES.load(study, scale), DATASET, [0, 1])
+    assert len({run.id for run in found}) == len(found)
+    assert len({run.trained for run in found if run.trained}) == sum(
+        map(bool, (r.trained for r in found))
+    )
+
+
+def test_paper_scale_holds_the_papers_values():
+    config = runs()["mse-mae"].config
+    assert config["model"] == {"name": "htmd_net", "params": {"levels": 11}}
+    assert config["training"]["optimiser"]["lr"] == 1e-4
+    assert config["training"]["batch_size"] == 8
+    assert config["training"]["patience"] == 20
+
+
+def test_from_takes_over_what_is_not_said_anew():
+    found = runs()
+    base, derived = found["mse-mae"].config["training"], found["mae-mae"].config["training"]
+    assert derived["loss"]["intermediate"] == {"kind": "mae", "weight": 0.5}
+    assert {**derived, "loss": None} == {**base, "loss": None}
+
+
+def test_only_the_edited_experiment_is_named_anew(tmp_path):
+    studies = edited(
+        tmp_path, ("model: conv_tasnet_3x9", "model: conv_tasnet_3x9\n    params: {R: 2}")
+    )
+    after = {run.experiment: run for run in expand(studies.load("htmd_net", "paper"), DATASET, [0])}
+    changed = [name for name, run in runs().items() if run.id != after[name].id]
+    assert changed == ["conv-tasnet"]
+
+
+def test_scoring_is_not_part_of_the_estimates_name_nor_separation_of_the_weights(tmp_path):
+    before = runs()["mse-mae"]
+    scored = edited(tmp_path, ("window: 1.0", "window: 2.0")).load("htmd_net", "paper")
+    after = expand(scored, DATASET, [0])[0]
+    assert (after.trained, after.separated) == (before.trained, before.separated)
+    assert after.id != before.id
+    separated = edited(tmp_path, ("overlap: 0.0", "overlap: 0.5")).load("htmd_net", "paper")
+    after = expand(separated, DATASET, [0])[0]
+    assert after.trained == before.trained
+    assert after.separated != before.separated
+
+
+def test_data_scale_and_seed_are_part_of_every_name():
+    base = runs()["mse-mae"].trained
+    others = [
+        runs(dataset=DATASET | {"seed": 1})["mse-mae"].trained,
+        runs(scale="demo")["mse-mae"].trained,
+        runs(seeds=[1])["mse-mae"].trained,
+    ]
+    assert len({base, *others}) == 4
+
+
+def test_untrained_methods_run_once_whatever_the_seeds():
+    found = expand(STUDIES.load("htmd_net", "demo"), DATASET, [0, 1, 2])
+    assert [run.seed for run in found if run.experiment == "mixture"] == [None]
+    assert [run.seed for run in found if run.experiment == "mse-mae"] == [0, 1, 2]
+
+
+def test_label_is_not_part_of_the_identity_so_studies_share_weights(tmp_path):
+    studies = edited(tmp_path, ("label: HTMD-Net (MSE/MAE)", "label: other"))
+    after = expand(studies.load("htmd_net", "paper"), DATASET, [0])[0]
+    assert after.id == runs()["mse-mae"].id
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("select:", "selct:"), "unknown key 'selct'"),
+        (("lr: 1.0e-4", "lr: 1e-4"), "write 1.0e-4"),
+        (
+            ("[mse-mae, mae-mae", "[mse-mea, mae-mae"),
+            "select.experiments: unknown experiment 'mse-mea'",
+        ),
+        (("from: htmd_net/mse-mae", "from: htmd_net/mse"), "unknown experiment 'mse'"),
+        (
+            ("from: htmd_net/mse-mae", "from: htmdnet/mse-mae"),
+            "unknown study 'htmdnet'; there are htmd_net",
+        ),
+        (("model: wave_u_net ", "model: wave_unet "), "unknown model 'wave_unet'"),
+        (("tables: [systems", "tables: [system"), "select.tables: unknown table 'system'"),
+        (("rate: 22050", "rate: fast"), "rate is 'fast'"),
+        (("batch_size: 8", "batch: 8"), "'?batch'?"),
+        (("kind: windows", "kind: window"), "window"),
+    ],
+)
+def test_mistakes_in_a_study_are_one_line_that_names_them(tmp_path, change, message):
+    with pytest.raises(UserError, match=message) as caught:
+        expand(edited(tmp_path, change).load("htmd_net", "paper"), DATASET, [0])
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_study_names_those_that_exist():
+    with pytest.raises(UserError, match="unknown study 'htmd'; there are htmd_net, overview"):
+        STUDIES.load("htmd", "demo")

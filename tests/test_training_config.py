@@ -1,0 +1,99 @@
+import copy
+import json
+
+import pytest
+import yaml
+
+from mssbench.errors import UserError
+from mssbench.training.config import RandomCropsConfig, TrainingConfig, WindowCropsConfig
+
+CONFIG = yaml.safe_load("""
+dataset: {name: synthetic, seconds: 12.0}
+rendition: {rate: 22050, channels: mono}
+split: {kind: random, train_share: 0.75, seed: 1337}
+model: {name: htmd_net, params: {levels: 11}}
+training:
+  crops: {kind: windows, samples: 16384}
+  batch_size: 8
+  optimiser: {name: adam, lr: 1.0e-4}
+  epochs: 150
+  patience: 20
+  loss: {final: {kind: mae, weight: 1}, intermediate: {kind: mse, weight: 0.5}}
+seed: 0
+""")
+
+
+def edited(path, value):
+    """Return the configuration with the key at a dotted path set, or removed for None."""
+    config = copy.deepcopy(CONFIG)
+    *above, last = path.split(".")
+    part = config
+    for name in above:
+        part = part[name]
+    if value is None:
+        del part[last]
+    else:
+        part[last] = value
+    return config
+
+
+def test_a_resolved_configuration_is_read_whole():
+    config = TrainingConfig.from_dict(CONFIG)
+    assert config.rendition.rate == 22050
+    assert config.model.params == {"levels": 11}
+    assert config.training.crops == WindowCropsConfig("windows", 16384)
+    assert config.training.optimiser.lr == 1e-4
+    assert config.training.loss["intermediate"].kind == "mse"
+    assert config.resolved == CONFIG
+
+
+def test_whole_numbers_serve_as_numbers():
+    weight = TrainingConfig.from_dict(CONFIG).training.loss["final"].weight
+    assert isinstance(weight, float)
+
+
+def test_json_and_back_is_the_same_configuration():
+    again = TrainingConfig.from_dict(json.loads(json.dumps(CONFIG)))
+    assert again == TrainingConfig.from_dict(CONFIG)
+
+
+def test_the_kind_of_crops_decides_their_keys():
+    crops = {"kind": "random", "samples": 16384, "steps_per_epoch": 100}
+    read = TrainingConfig.from_dict(edited("training.crops", crops))
+    assert read.training.crops == RandomCropsConfig("random", 16384, 100)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("training.batch_size", None, ["'training.batch_size' is missing"]),
+        ("training.dropout", 0.1, ["'training.dropout'", "unknown", "batch_size"]),
+        ("training.crops.kind", "all", ["training.crops.kind is 'all'", "random, windows"]),
+        ("training.crops.kind", None, ["'training.crops.kind' is missing", "random, windows"]),
+        ("training.crops.steps_per_epoch", 5, ["'training.crops.steps_per_epoch'", "unknown"]),
+        ("training.crops.samples", 16384.0, ["training.crops.samples is 16384.0", "whole number"]),
+        ("training.epochs", 0, ["training.epochs is 0", "at least 1"]),
+        ("training.epochs", True, ["training.epochs is True", "whole number"]),
+        ("training.optimiser.lr", "1e-4", ["training.optimiser.lr is '1e-4'", "write 1.0e-4"]),
+        ("training.optimiser.lr", 0.0, ["training.optimiser.lr is 0.0", "above 0"]),
+        ("training.optimiser.lr", float("nan"), ["training.optimiser.lr is nan", "finite"]),
+        ("training.optimiser.name", "sgd", ["training.optimiser.name is 'sgd'", "adam"]),
+        (
+            "training.loss.final.kind",
+            "l1",
+            ["training.loss.final.kind is 'l1'", "mae, mse, si_sdr"],
+        ),
+        ("training.loss.final.weight", -1, ["training.loss.final.weight is -1", "at least 0"]),
+        ("training.loss", {}, ["training.loss", "weight above 0"]),
+        ("rendition.channels", "both", ["rendition.channels is 'both'", "mono, stereo"]),
+        ("model", "htmd_net", ["model is 'htmd_net'", "map"]),
+        ("model.name", 3, ["model.name is 3", "text"]),
+        ("seed", -1, ["seed is -1", "at least 0"]),
+        ("colour", "red", ["'colour'", "unknown", "dataset"]),
+    ],
+)
+def test_a_mistake_is_refused_with_its_key_and_what_is_allowed(path, value, words):
+    with pytest.raises(UserError) as refused:
+        TrainingConfig.from_dict(edited(path, value))
+    for word in words:
+        assert word in str(refused.value)

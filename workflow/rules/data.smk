@@ -1,0 +1,87 @@
+# The songs, and renditions of them at the rate and channels that a study asks for.
+
+
+if DATASET == "synthetic":
+
+    # Render the synthetic data set: every note follows from the seed.
+    rule synthetic_dataset:
+        output:
+            "results/synthetic/{scale}/source/dataset.json",
+        log:
+            "results/synthetic/{scale}/logs/source.log",
+        conda:
+            "../../envs/environment.yaml"
+        threads: 8
+        params:
+            songs=lambda wildcards: config["synthetic"][wildcards.scale],
+            root=subpath(output[0], parent=True),
+            code=source_digest("mssbench.data.synthetic.render"),
+        message:
+            "Rendering the synthetic data set"
+        shell:
+            "mssbench data render --root {params.root}"
+            " --train-songs {params.songs[train_songs]} --test-songs {params.songs[test_songs]}"
+            " --seconds {params.songs[seconds]} --seed {params.songs[seed]}"
+            " --workers {threads} --out {output} --log {log}"
+
+elif config["dataset_path"]:
+
+    # Use a copy of a real data set where it lies.
+    rule linked_dataset:
+        output:
+            "results/{dataset}/{scale}/source/dataset.json",
+        log:
+            "results/{dataset}/{scale}/logs/source.log",
+        localrule: True
+        conda:
+            "../../envs/environment.yaml"
+        params:
+            path=config["dataset_path"],
+        message:
+            "Reading the folder of {wildcards.dataset}"
+        shell:
+            "mssbench data link {wildcards.dataset} {params.path:q} --out {output} --log {log}"
+
+else:
+
+    # Download a real data set, once for both scales. Where the internet is: on a login node.
+    rule downloaded_dataset:
+        output:
+            "results/{dataset}/{scale}/source/dataset.json",
+        log:
+            "results/{dataset}/{scale}/logs/source.log",
+        localrule: True
+        conda:
+            "../../envs/environment.yaml"
+        params:
+            root=subpath(output[0], ancestor=3),
+        message:
+            "Downloading {wildcards.dataset}"
+        shell:
+            "mssbench data download {wildcards.dataset} --root {params.root}/download"
+            " --out {output} --log {log}"
+
+
+# Decode, downmix and resample each song once, so that training maps it into memory.
+rule rendition:
+    input:
+        dataset="results/{dataset}/{scale}/source/dataset.json",
+    output:
+        manifest="results/{dataset}/{scale}/rendition/{rendition}/manifest.json",
+    log:
+        "results/{dataset}/{scale}/logs/rendition/{rendition}.log",
+    conda:
+        "../../envs/environment.yaml"
+    threads: 8
+    resources:
+        mem_mb=memory(8000),
+        runtime=240,
+    params:
+        rate=lambda wildcards: wildcards.rendition.split("-")[0],
+        channels=lambda wildcards: wildcards.rendition.split("-")[1],
+        code=source_digest("mssbench.commands.prepare"),
+    message:
+        "Preparing the rendition {wildcards.rendition}"
+    shell:
+        "mssbench prepare --dataset {input.dataset} --rate {params.rate}"
+        " --channels {params.channels} --workers {threads} --out {output.manifest} --log {log}"

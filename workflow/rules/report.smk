@@ -1,0 +1,103 @@
+# Tables, figures and the dashboard's view of a study.
+
+
+rule table:
+    input:
+        scores=study_scores,
+    output:
+        csv=report(
+            "results/{dataset}/{scale}/studies/{study}/tables/{table}.csv",
+            caption="../report/table.rst",
+            category="{study}",
+            subcategory="tables",
+            labels={"table": "{table}"},
+        ),
+        markdown="results/{dataset}/{scale}/studies/{study}/tables/{table}.md",
+        latex="results/{dataset}/{scale}/studies/{study}/tables/{table}.tex",
+    log:
+        "results/{dataset}/{scale}/logs/tables/{study}.{table}.log",
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        config=lambda wildcards: study_config(
+            wildcards.study,
+            tables={wildcards.table: STUDIES[wildcards.study].tables[wildcards.table]},
+        ),
+        folder=subpath(output.csv, parent=True),
+        code=source_digest("mssbench.commands.tables"),
+    message:
+        "Making table {wildcards.table} of {wildcards.study}"
+    shell:
+        "mssbench tables --config {params.config:q} --scores {input.scores}"
+        " --out {params.folder} --log {log}"
+
+
+rule figure:
+    input:
+        scores=study_scores,
+        histories=study_histories,
+        estimates=study_estimates,
+        renditions=study_renditions,
+    output:
+        svg="results/{dataset}/{scale}/studies/{study}/figures/{figure}.svg",
+        png=report(
+            "results/{dataset}/{scale}/studies/{study}/figures/{figure}.png",
+            caption="../report/figure.rst",
+            category="{study}",
+            subcategory="figures",
+            labels={"figure": "{figure}"},
+        ),
+    log:
+        "results/{dataset}/{scale}/logs/figures/{study}.{figure}.log",
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        config=lambda wildcards: study_config(
+            wildcards.study,
+            figures={
+                wildcards.figure: STUDIES[wildcards.study].figures[wildcards.figure]
+            },
+        ),
+        folder=subpath(output.svg, parent=True),
+        code=source_digest("mssbench.commands.figures"),
+    message:
+        "Drawing figure {wildcards.figure} of {wildcards.study}"
+    shell:
+        "mssbench figures --config {params.config:q} --scores {input.scores}"
+        " --histories {input.histories} --estimates {input.estimates}"
+        " --rendition {input.renditions[0]} --out {params.folder} --log {log}"
+
+
+# Test scores, figures and playable excerpts on the MLflow run of each experiment.
+rule published:
+    input:
+        store=ancient("results/tracking/store.json"),
+        scores=study_scores,
+        estimates=study_estimates,
+        renditions=study_renditions,
+        tables=lambda wildcards: study_files(
+            "tables", lambda study: study.tables, ["md"], [wildcards.study]
+        ),
+        figures=lambda wildcards: study_files(
+            "figures", lambda study: study.figures, ["png"], [wildcards.study]
+        ),
+    output:
+        mark="results/{dataset}/{scale}/studies/{study}/published.json",
+    log:
+        "results/{dataset}/{scale}/logs/published/{study}.log",
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        config=lambda wildcards: study_config(wildcards.study),
+        tables=lambda wildcards, input: Path(input.tables[0]).parent,
+        figures=lambda wildcards, input: Path(input.figures[0]).parent,
+        code=source_digest("mssbench.commands.track"),
+    message:
+        "Showing {wildcards.study} in the dashboard"
+    shell:
+        "mssbench track publish --config {params.config:q} --scores {input.scores}"
+        " --estimates {input.estimates} --rendition {input.renditions}"
+        " --tables {params.tables} --figures {params.figures} --out {output.mark} --log {log}"

@@ -1,0 +1,18 @@
+# What the jobs ask for. A profile may set any of it anew (set-resources, set-threads).
+import shutil
+
+
+def gpus(wildcards):
+    """Return 1 where training will use a GPU of this machine; a cluster's profile says its own."""
+    found = config["device"] == "auto" and shutil.which("nvidia-smi") is not None
+    return int(config["device"] == "cuda" or found)
+
+
+def memory(megabytes):
+    """Return a resource function that asks for more at each attempt."""
+    return lambda wildcards, attempt: megabytes * attempt
+
+
+def scoring_processes(wildcards):
+    """Return how many songs a job scores at once. The short songs of a demo take no second each."""
+    return 1 if SCALE == "demo" else 8

@@ -1,0 +1,30 @@
+# museval's scores, one job a run with a process a song.
+
+
+rule score:
+    input:
+        rendition=lambda wildcards: rendition_of(SCORED[wildcards.scored]),
+        estimates=lambda wildcards: (
+            f"results/{DATASET}/{SCALE}/separate/"
+            f"{SCORED[wildcards.scored].separated}/estimates.json"
+        ),
+    output:
+        scores="results/{dataset}/{scale}/score/{scored}/scores.parquet",
+    log:
+        "results/{dataset}/{scale}/logs/score/{scored}.log",
+    conda:
+        "../../envs/environment.yaml"
+    threads: scoring_processes
+    resources:
+        # museval holds up to 6 GB for a stereo song of four minutes, and each thread scores one.
+        mem_mb=lambda wildcards, attempt, threads: 6000 * threads * attempt,
+        runtime=720,
+    params:
+        config=lambda wildcards: as_json(SCORED[wildcards.scored].config["scoring"]),
+        code=source_digest("mssbench.commands.score"),
+    message:
+        "Scoring {wildcards.scored}"
+    shell:
+        "mssbench score --config {params.config:q} --run {wildcards.scored}"
+        " --rendition {input.rendition} --estimates {input.estimates} --workers {threads}"
+        " --out {output.scores} --log {log}"

@@ -1,0 +1,84 @@
+# The configuration, checked, and the runs that follow from it.
+import json
+import os
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from mssbench.errors import UserError
+from mssbench.models.registry import address_of
+from mssbench.provenance import source_digest
+from mssbench.study import Studies, expand, separated_part, trained_part
+from mssbench.validation import load_yaml, validate
+
+WORKFLOW = Path(workflow.basedir, "workflow")
+
+
+def read_studies():
+    """Return the selected studies by name."""
+    validate(
+        config, load_yaml(WORKFLOW / "schemas" / "config.schema.yaml"), "config.yaml"
+    )
+    studies = Studies(WORKFLOW / "studies", WORKFLOW / "schemas" / "study.schema.yaml")
+    chosen = studies.names if config["studies"] == "all" else config["studies"]
+    return {name: studies.load(name, config["scale"]) for name in chosen}
+
+
+def dataset_content():
+    """Return what decides the songs; part of every run's identity."""
+    own = (
+        config["synthetic"][config["scale"]] if config["dataset"] == "synthetic" else {}
+    )
+    return {"name": config["dataset"]} | own
+
+
+def tracking_address():
+    """Return the one address that every job logs to: absolute, whatever the job's folder."""
+    address = config["tracking"]
+    if address == "off" or "://" in address:
+        return address
+    return f"sqlite:///{Path(address).absolute()}"
+
+
+try:
+    STUDIES = read_studies()
+    RUNS = {
+        name: expand(study, dataset_content(), config["seeds"])
+        for name, study in STUDIES.items()
+    }
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+
+# Runs by what names their weights, their estimates and their scores. Studies may share them.
+TRAINED = {run.trained: run for runs in RUNS.values() for run in runs if run.trained}
+SEPARATED = {run.separated: run for runs in RUNS.values() for run in runs}
+SCORED = {run.id: run for runs in RUNS.values() for run in runs}
+
+# Data set and scale are part of every path, so that a demo never overwrites a paper-scale result.
+DATASET, SCALE = config["dataset"], config["scale"]
+
+# An address that the user set wins over the configuration. Jobs inherit it, on a cluster too.
+TRACKING = os.environ.setdefault("MLFLOW_TRACKING_URI", tracking_address())
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+
+wildcard_constraints:
+    rendition=r"\d+-(mono|stereo)",
+    trained="|".join(TRAINED) or "none",
+    separated="|".join(SEPARATED),
+    scored="|".join(SCORED),
+    study="|".join(STUDIES),
+    table="[a-z0-9_-]+",
+    figure="[a-z0-9_-]+",
+
+
+def as_json(value):
+    """Return ``value`` as JSON in a stable order, the form in which jobs receive it."""
+    return json.dumps(value, sort_keys=True)
+
+
+def model_code(command, run):
+    """Return the digest of the source that a command uses for a run's model."""
+    source, _ = address_of(run.config["model"]["name"])
+    # How a run is tracked is no part of what it computes.
+    return source_digest(command, source, without="mssbench.tracking")

@@ -1,0 +1,80 @@
+# Which files a run, a study and the whole workflow need.
+
+
+def study_files(kind, definitions, suffixes, studies=None):
+    """Return the paths of all tables or figures of ``studies``: by default the selected ones."""
+    return [
+        f"results/{DATASET}/{SCALE}/studies/{study}/{kind}/{name}.{suffix}"
+        for study in studies or STUDIES
+        for name in definitions(STUDIES[study])
+        for suffix in suffixes
+    ]
+
+
+def study_tables():
+    """Return the paths of all tables."""
+    return study_files("tables", lambda study: study.tables, ["csv", "md", "tex"])
+
+
+def study_figures():
+    """Return the paths of all figures."""
+    return study_files("figures", lambda study: study.figures, ["svg", "png"])
+
+
+def published_runs():
+    """Return the marks that say which studies MLflow shows, or none when tracking is off."""
+    if TRACKING == "off":
+        return []
+    return [
+        f"results/{DATASET}/{SCALE}/studies/{study}/published.json" for study in STUDIES
+    ]
+
+
+def weights_of(wildcards):
+    """Return the weights that a run separates with: none for an untrained method."""
+    trained = SEPARATED[wildcards.separated].trained
+    return (
+        f"results/{DATASET}/{SCALE}/train/{trained}/model.safetensors"
+        if trained
+        else []
+    )
+
+
+def rendition_of(run):
+    """Return the manifest of the rendition that a run works on."""
+    return f"results/{DATASET}/{SCALE}/rendition/{run.rendition}/manifest.json"
+
+
+def of_study(pattern, attribute, trained_only=False):
+    """Return an input function: ``pattern`` filled with each of the study's runs."""
+
+    def files(wildcards):
+        runs = [run for run in RUNS[wildcards.study] if run.trained or not trained_only]
+        # Several seeds of an untrained method are one run.
+        names = dict.fromkeys(getattr(run, attribute) for run in runs)
+        return [
+            pattern.format(dataset=DATASET, scale=SCALE, name=name) for name in names
+        ]
+
+    return files
+
+
+study_scores = of_study("results/{dataset}/{scale}/score/{name}/scores.parquet", "id")
+study_estimates = of_study(
+    "results/{dataset}/{scale}/separate/{name}/estimates.json", "separated"
+)
+study_histories = of_study(
+    "results/{dataset}/{scale}/train/{name}/history.csv", "trained", True
+)
+
+
+def study_renditions(wildcards):
+    """Return the renditions that a study's runs work on."""
+    return list(dict.fromkeys(rendition_of(run) for run in RUNS[wildcards.study]))
+
+
+def study_config(study, **definitions):
+    """Return what the report's commands need to know of a study, as JSON."""
+    rows = [run.row for run in RUNS[study]]
+    header = {"study": study, "dataset": DATASET, "scale": SCALE, "rows": rows}
+    return as_json(STUDIES[study].about | header | definitions)

@@ -1,0 +1,62 @@
+# One job a model and seed.
+from importlib.metadata import version
+
+
+# Make the MLflow store before any job logs to it: many jobs opening an empty one break it.
+rule tracking_store:
+    output:
+        "results/tracking/store.json",
+    log:
+        "results/tracking/store.log",
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        # Another version may keep its runs in another form.
+        mlflow=version("mlflow"),
+        artifacts=subpath(output[0], parent=True),
+    message:
+        "Making the MLflow store"
+    shell:
+        "mssbench track init --artifacts {params.artifacts}/artifacts"
+        " --experiment mssbench --out {output} --log {log}"
+
+
+# Snakemake removes declared outputs of a job that fails, so checkpoints are not declared: a killed
+# job finds them and continues.
+rule train:
+    input:
+        rendition=lambda wildcards: rendition_of(TRAINED[wildcards.trained]),
+        store=ancient("results/tracking/store.json"),
+    output:
+        weights="results/{dataset}/{scale}/train/{trained}/model.safetensors",
+        history="results/{dataset}/{scale}/train/{trained}/history.csv",
+        run="results/{dataset}/{scale}/train/{trained}/run.json",
+    log:
+        "results/{dataset}/{scale}/logs/train/{trained}.log",
+    benchmark:
+        "results/{dataset}/{scale}/logs/train/{trained}.cost.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    threads: 1
+    resources:
+        gpu=gpus,
+        mem_mb=memory(8000),
+        runtime=1440,
+    params:
+        config=lambda wildcards: as_json(
+            trained_part(TRAINED[wildcards.trained].config)
+        ),
+        checkpoints="results/{dataset}/{scale}/checkpoints/{trained}",
+        device=config["device"],
+        code=lambda wildcards: model_code(
+            "mssbench.commands.train", TRAINED[wildcards.trained]
+        ),
+    message:
+        "Training {wildcards.trained}"
+    shell:
+        "mssbench train --config {params.config:q} --rendition {input.rendition}"
+        " --checkpoints {params.checkpoints} --device {params.device} --threads {threads}"
+        " --tag dataset={wildcards.dataset} --tag scale={wildcards.scale} --tag code={params.code}"
+        " --out-weights {output.weights} --out-history {output.history} --out-run {output.run}"
+        " --log {log}"
