@@ -8,6 +8,9 @@ min_version("9.20")
 configfile: "config.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/settings.smk"
 include: "workflow/rules/targets.smk"
 include: "workflow/rules/resources.smk"

@@ -9,12 +9,15 @@ for argument in "$@"; do
 done
 newer=$(find results -path '*/studies/*' -newer "$report" -print -quit 2>/dev/null || true)
 if [ ! -e "$report" ] || [ -n "$newer" ]; then
-    # Written beside its place first: a killed call leaves the old report.
-    if ! said=$(snakemake --cores 1 --report results/.report.zip "$@" 2>&1); then
+    # Written beside its place first: a killed call leaves the old report. The folder inside the
+    # archive is named after the file.
+    unfinished=$(mktemp -d results/.report.XXXXXX)
+    trap 'rm -rf "$unfinished"' EXIT
+    if ! said=$(snakemake --cores 1 --report "$unfinished/report.zip" "$@" 2>&1); then
         echo "$said" >&2
         exit 1
     fi
-    mv results/.report.zip "$report"
+    mv "$unfinished/report.zip" "$report"
 fi
 echo "Tables and figures: results/<data set>/<scale>/studies/. All of them in one page: $report."
 echo "Runs: make dashboard."

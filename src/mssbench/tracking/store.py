@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 
 MOST_RUNS = 50_000
 
+# MLflow's pages open with curves and scores, not with what they have for language models.
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
+
 
 def initialise(uri: str, experiments: Iterable[str], artifact_root: Path | str) -> None:
     """Make the store and its experiments; what is there already is kept.
@@ -92,7 +95,7 @@ def add_experiment(connected: Any, name: str, location: str | None) -> None:
     found = connected.get_experiment_by_name(name)
     if found is None:
         try:
-            connected.create_experiment(name, artifact_location=location)
+            connected.create_experiment(name, artifact_location=location, tags=EXPERIMENT_TAGS)
         except Exception:
             # Another process may have been faster.
             if connected.get_experiment_by_name(name) is None:
