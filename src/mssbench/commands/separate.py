@@ -151,7 +151,11 @@ def write_estimates(
     """
     import soundfile
 
-    with ExitStack() as stack:
+    from mssbench.data.disk import telling_full_disk
+
+    folder = next(iter(files.values())).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    with telling_full_disk(folder), ExitStack() as stack:
         waves = {}
         for target, file in files.items():
             temporary = stack.enter_context(atomic_path(file))

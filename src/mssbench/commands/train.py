@@ -155,8 +155,11 @@ def write_outputs(
     import torch
     from safetensors.torch import save_file
 
+    from mssbench.data.disk import telling_full_disk
+
     text = json.dumps(config.resolved, sort_keys=True)
-    with atomic_path(args.out_weights) as temporary:
+    args.out_weights.parent.mkdir(parents=True, exist_ok=True)
+    with telling_full_disk(args.out_weights.parent), atomic_path(args.out_weights) as temporary:
         save_file(result.weights, temporary, metadata={"config": text})
     with atomic_path(args.out_history) as temporary, temporary.open("w", newline="") as file:
         table = csv.DictWriter(file, fieldnames=list(result.history[0]))

@@ -1,6 +1,9 @@
-"""Free space on the disk, asked for before a long piece of work starts."""
+"""Free space on the disk: asked for before a long piece of work, and missed while writing."""
 
+import errno
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mssbench.errors import UserError
@@ -24,6 +27,30 @@ def require_free(folder: Path, needed: int, what: str) -> None:
             f"{folder}: {what} needs {size(needed)}, but only {size(free)} are free there; "
             f"free {size(needed - free)} or choose a folder on another disk"
         )
+
+
+# Less than a block of audio that is being written: what is left when a disk has run full.
+FULL = 1 << 20
+
+
+@contextmanager
+def telling_full_disk(folder: Path) -> Iterator[None]:
+    """Turn the error of a library that hides a full disk, as libsndfile does, into a plain one.
+
+    Args:
+        folder: on the disk that the block writes to.
+
+    Raises:
+        OSError: with ``ENOSPC``, when the block fails and the disk is full.
+    """
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        if shutil.disk_usage(folder).free >= FULL:
+            raise
+        raise OSError(errno.ENOSPC, "no space left on the disk", str(folder)) from error
 
 
 def size(count: int) -> str:

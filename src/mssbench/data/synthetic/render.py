@@ -2,21 +2,16 @@
 
 import json
 import logging
-import multiprocessing
-import os
 import shutil
-import threading
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
-from multiprocessing import connection
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import soundfile
 
 from mssbench.atomic import write_json
+from mssbench.data.disk import require_free, telling_full_disk
 from mssbench.data.songs import STEM_MP4, STEMS, SUBSETS
 from mssbench.data.synthetic.names import song_name
 from mssbench.data.synthetic.song import Settings, render_pcm, render_song
@@ -24,10 +19,14 @@ from mssbench.data.synthetic.stem_file import write_stem_mp4
 from mssbench.errors import UserError
 from mssbench.progress import Progress
 from mssbench.provenance import source_digest
+from mssbench.workers import work_through
 
 __all__ = ["Settings", "render_dataset", "render_song"]
 
 log = logging.getLogger(__name__)
+
+BYTES_A_SAMPLE = 2 * 2
+"""Two channels of 16 bits."""
 
 NOTE = "synthetic.json"
 """File beside ``train`` and ``test`` that says which songs were rendered and from what."""
@@ -62,9 +61,16 @@ def render_dataset(
     missing = {path: song for path, song in plan.items() if not path.exists()}
     if len(missing) < len(plan):
         log.info("render: %d of %d songs are ready", len(plan) - len(missing), len(plan))
+    needed = len(missing) * len(STEMS) * round(settings.seconds * settings.rate) * BYTES_A_SAMPLE
+    require_free(root, needed, f"rendering {len(missing)} songs")
     progress = Progress("render", len(plan), done=len(plan) - len(missing))
     try:
-        for path in _write_songs(missing, settings, workers):
+        work = {
+            path: partial(write_song, path, settings, index, subset)
+            for path, (index, subset) in missing.items()
+        }
+        for path, written in work_through(work, workers):
+            written.result()
             progress.advance(note=path.name.removesuffix(STEM_MP4))
     finally:
         progress.close()
@@ -115,61 +121,19 @@ def _recipe(settings: Settings, stem_files: bool) -> dict[str, Any]:
     return values | {"stem_files": stem_files, "code": source_digest(__name__)}
 
 
-def _write_songs(
-    work: dict[Path, tuple[int, str]], settings: Settings, workers: int
-) -> Iterator[Path]:
-    """Yield each path of ``work`` as its song gets ready, in any order."""
-    if workers <= 1 or len(work) < 2:
-        for path, (index, subset) in work.items():
-            yield write_song(path, settings, index, subset)
-        return
-    # "spawn", since a fork after a library has started threads may hang.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(work)), context, initializer=_end_with_parent)
-    try:
-        futures = [
-            pool.submit(write_song, path, settings, index, subset)
-            for path, (index, subset) in work.items()
-        ]
-        for future in as_completed(futures):
-            yield future.result()
-    except BrokenProcessPool:
-        raise UserError(
-            "a worker was killed, most likely for lack of memory; run the same command again "
-            "with fewer workers: the finished songs are kept"
-        ) from None
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _end_with_parent() -> None:
-    """Let this worker process end when its parent is killed, instead of waiting for ever."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None, "runs in a worker process"
-
-    def watch() -> None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def write_song(path: Path, settings: Settings, index: int, subset: str) -> Path:
-    """Render a song to ``path``: a folder of WAV files, or one file if it ends in ``.stem.mp4``.
-
-    Returns:
-        ``path``.
-    """
+def write_song(path: Path, settings: Settings, index: int, subset: str) -> None:
+    """Render a song to ``path``: a folder of WAV files, or one file if it ends in ``.stem.mp4``."""
     stems = render_pcm(settings, index, subset)
     folder = path.with_name(f".{path.name.removesuffix(STEM_MP4)}.partial")
     folder.mkdir()
     try:
-        for stem in STEMS:
-            soundfile.write(folder / f"{stem}.wav", stems[stem].T, settings.rate, subtype="PCM_16")
+        with telling_full_disk(folder):
+            for stem in STEMS:
+                file = folder / f"{stem}.wav"
+                soundfile.write(file, stems[stem].T, settings.rate, subtype="PCM_16")
         if path.name.endswith(STEM_MP4):
             write_stem_mp4(path, [folder / f"{stem}.wav" for stem in STEMS])
         else:
             folder.replace(path)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return path
