@@ -14,7 +14,7 @@ from mssbench.data.songs import STEMS
 from mssbench.errors import UserError
 from mssbench.report.config import Experiment, ReportConfig
 
-SECONDS = 8.0
+SECONDS = 8
 STEPS_PER_SECOND = 10  # the loudest place is searched in steps of this share of a second
 
 

@@ -10,16 +10,13 @@ import soundfile
 from mssbench.data.rendition import Rendition, RenditionSong
 from mssbench.data.songs import STEMS
 from mssbench.errors import UserError
+from mssbench.report.excerpt import SECONDS, STEPS_PER_SECOND, loudest
 from mssbench.scoring.estimates import read_estimates
 from mssbench.scoring.protocol import TARGETS
 
 log = logging.getLogger(__name__)
 
 TARGET = "vocals"
-SECONDS = 8
-
-# The loudest place is searched in steps of this share of a second.
-STEPS_PER_SECOND = 10
 
 
 def write_excerpt(renditions: Iterable[Rendition], estimates: Path, folder: Path) -> str:
@@ -78,22 +75,6 @@ def estimate_of(estimates: Path, song: RenditionSong) -> Path:
         if entry.name == song.name:
             return entry.files[TARGETS.index(TARGET)]
     raise UserError(f"{estimates}: no estimate of {song.name!r}; separate the songs again")
-
-
-def loudest(audio: np.ndarray, length: int, step: int) -> int:
-    """Return where the part of ``length`` samples with the greatest energy begins.
-
-    Args:
-        audio: (channels, samples).
-        length: of the part, in samples; a shorter song is one part.
-        step: begins are multiples of this many samples.
-    """
-    blocks = audio.shape[1] // step
-    kept = audio[:, : blocks * step].astype(np.float64)
-    energy = np.square(kept).reshape(-1, blocks, step).sum(axis=(0, 2))
-    upto = np.concatenate([[0.0], np.cumsum(energy)])
-    width = min(length // step, blocks)
-    return int(np.argmax(upto[width:] - upto[: blocks - width + 1])) * step
 
 
 def write_audio(excerpts: Mapping[str, np.ndarray], rate: int, folder: Path) -> None:
