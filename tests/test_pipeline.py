@@ -112,7 +112,7 @@ def test_weights_carry_the_configuration_that_names_them(project):
     for run in runs:
         found = json.loads(run.read_text())
         assert found["id"] == run.parent.name
-        assert found["config"]["training"]["epochs"] == 2
+        assert found["config"]["training"]["epochs"] == found["epochs"] == 8
     assert not list((project / RESULTS / "checkpoints").glob("*/*"))
 
 
