@@ -153,6 +153,18 @@ def test_a_short_body_of_unknown_length_is_not_taken_for_the_file(server, tmp_pa
     assert server.asked == [None, f"bytes={2 * CHUNK}-"]
 
 
+@pytest.mark.parametrize("bytes_known", [4 * CHUNK, 6 * CHUNK])
+def test_a_rounded_length_does_for_a_whole_and_for_a_complete_part(
+    server, tmp_path, pauses, bytes_known
+):
+    archive = Archive(server.url, bytes_known, (f"md5:{hashlib.md5(BODY).hexdigest()}",))
+    assert download(archive, tmp_path).read_bytes() == BODY
+    (tmp_path / "songs.zip").rename(tmp_path / "songs.zip.part")
+    assert download(archive, tmp_path).read_bytes() == BODY
+    assert server.asked == [None, f"bytes={len(BODY)}-"]
+    assert pauses == []
+
+
 @pytest.mark.parametrize("answer", [other_range, status(416)])
 def test_a_part_that_the_server_cannot_continue_is_dropped(server, tmp_path, pauses, answer):
     (tmp_path / "songs.zip.part").write_bytes(BODY[:9])

@@ -18,7 +18,7 @@ from mssbench.errors import Interrupted, UserError
 # Verb -> what it does. Its module is mssbench.commands.<verb>, with a "-" for each "_", and has
 # add_arguments(parser) and run(args).
 VERBS = {
-    "data": "list, download, link or render a data set",
+    "data": "list, download, link, render or check a data set",
     "prepare": "decode, downmix and resample a data set to a rendition",
     "train": "train one model",
     "separate": "separate the test songs of a rendition",

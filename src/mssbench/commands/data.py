@@ -1,4 +1,4 @@
-"""``mssbench data``: make a data set known to the pipeline."""
+"""``mssbench data``: make a data set known to the pipeline, and check it."""
 
 import argparse
 import dataclasses
@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from mssbench.atomic import write_json
+from mssbench.commands.options import positive
 from mssbench.data.catalogue import CATALOGUE, Archive, Entry, entry
 from mssbench.data.disk import size
+from mssbench.data.listing import how_to_get, linking, listing
 from mssbench.data.songs import SUBSETS, Dataset, Song, dataset_digest, find_songs
 from mssbench.errors import UserError
 
@@ -41,7 +43,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     link = actions.add_parser("link", help="use a copy that is on this machine, where it lies")
     link.add_argument("name", metavar="NAME", help="as 'mssbench data list' spells it")
-    link.add_argument("path", metavar="PATH", type=Path, help="folder with train/ and test/")
+    link.add_argument(
+        "path",
+        metavar="PATH",
+        type=Path,
+        help="folder with train/ and test/, or with Mixtures/ and Sources/",
+    )
+
+    check = actions.add_parser("check", help="read every file of a data set and say what is wrong")
+    check.add_argument("dataset", metavar="DATASET", type=Path, help="the dataset.json")
+    check.add_argument("--workers", type=positive, default=1, help="processes (default: 1)")
+    check.add_argument(
+        "--strict",
+        action="store_true",
+        help="fail also for remarks: silence, clipping, sources that do not sum to the mixture",
+    )
 
     for action in (render, download, link):
         action.add_argument("--out", type=Path, required=True, help="the dataset.json to write")
@@ -56,11 +72,14 @@ def run(args: argparse.Namespace) -> None:
     """Do what the sub-verb says.
 
     Raises:
-        UserError: an unknown data set, or songs that cannot be used.
+        UserError: an unknown data set, or songs that cannot be used or do not pass the check.
     """
     match args.action:
         case "list":
             print(listing())
+            return
+        case "check":
+            check(args)
             return
         case "render":
             dataset = render(args)
@@ -71,6 +90,25 @@ def run(args: argparse.Namespace) -> None:
     dataset.save(args.out)
     numbers = ", ".join(f"{len(songs_of(dataset.songs, s))} {s} songs" for s in SUBSETS)
     log.info("%s: %s in %s", args.out, numbers, dataset.root)
+
+
+def check(args: argparse.Namespace) -> None:
+    """Read every file of a data set; print what was measured and what is wrong.
+
+    Raises:
+        UserError: a song is broken; if the options are strict, also if there is a remark.
+    """
+    from mssbench.data.check import check_dataset
+    from mssbench.data.check_report import report, verdict
+
+    dataset = Dataset.load(args.dataset)
+    checks = check_dataset(dataset, args.workers)
+    known = CATALOGUE.get(dataset.name)
+    errata = known.errata if known else ()
+    print(report(checks, errata))
+    fault = verdict(checks, errata, args.strict)
+    if fault:
+        raise UserError(f"{args.dataset}: {fault}")
 
 
 def render(args: argparse.Namespace) -> Dataset:
@@ -94,11 +132,20 @@ def download(chosen: Entry, root: Path) -> Dataset:
     Raises:
         UserError: it is not one to download, or something failed on the way.
     """
+    from mssbench.data.download import UnavailableError
+
     if not chosen.archives:
         raise UserError(f"{chosen.name} cannot be downloaded; {how_to_get(chosen)}")
     log.info("%s: %s", chosen.name, chosen.licence)
     for archive in chosen.archives:
-        obtain(archive, root)
+        try:
+            obtain(archive, root)
+        except UnavailableError as error:
+            if not chosen.availability:
+                raise
+            raise UserError(
+                f"{error}; {chosen.availability}: with a copy at hand, {linking(chosen)}"
+            ) from None
     source = {
         "kind": "download",
         "archives": [dataclasses.asdict(archive) for archive in chosen.archives],
@@ -174,42 +221,3 @@ def describe(name: str, root: Path, source: dict[str, Any]) -> Dataset:
 def songs_of(songs: tuple[Song, ...], subset: str) -> list[Song]:
     """Return the songs of one subset."""
     return [song for song in songs if song.subset == subset]
-
-
-def listing() -> str:
-    """Return a table of the known data sets, and what to cite, to mind and to do for each."""
-    rows: list[tuple[str, ...]] = [("NAME", "TRAIN", "TEST", "DOWNLOAD", "LICENCE")]
-    remarks = []
-    for known in CATALOGUE.values():
-        songs = ["any" if number is None else str(number) for number in (known.train, known.test)]
-        fetched = sum(archive.bytes for archive in known.archives)
-        rows.append((known.name, *songs, size(fetched) if fetched else "-", known.licence))
-        remarks.append(
-            f"{known.name}: {known.note}\n  cite:  {known.citation}\n"
-            f"  needs: {needs(known)}\n  get:   {how_to_get(known)}"
-        )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    table = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-    return "\n".join([*table, "", *remarks])
-
-
-def needs(known: Entry) -> str:
-    """Return what a data set asks of the machine."""
-    room = sum(archive.disk for archive in known.archives)
-    asked = [f"{size(room)} of disk, archive and songs together"] if room else []
-    if known.layout == "stems":
-        asked.append("ffmpeg")
-    return "; ".join(asked) or "nothing"
-
-
-def how_to_get(known: Entry) -> str:
-    """Return what to do to have a data set."""
-    if not known.archives:
-        return "compute it: mssbench data render (see its --help)"
-    return (
-        f"mssbench data download {known.name}; or, with a copy at hand, "
-        f"mssbench data link {known.name} PATH"
-    )

@@ -20,7 +20,7 @@ class Archive:
 
     Attributes:
         url: where it is fetched from.
-        bytes: its length, in bytes.
+        bytes: its length, in bytes; rounded where no exact one is published.
         checksums: ``"<algorithm>:<hex digits>"``, with an algorithm of ``hashlib``; each must
             agree.
     """
@@ -41,33 +41,70 @@ class Archive:
 
 
 @dataclass(frozen=True)
+class Erratum:
+    """What is known to be wrong with one song.
+
+    Attributes:
+        song: the song's name.
+        what: the fault, in short.
+        shows: the kind of the finding by which ``mssbench data check`` meets the fault too; None
+            for a fault that only a listener finds.
+    """
+
+    song: str
+    what: str
+    shows: Literal["sum"] | None = None
+
+
+@dataclass(frozen=True)
 class Entry:
     """A data set that is known by name.
 
     Attributes:
         name: as the command line and the configuration spell it.
         layout: how a song lies on disk: ``"wav"`` is a folder of WAV files, one a stem;
-            ``"stems"`` is one MP4 file with five audio streams.
+            ``"stems"`` is one MP4 file with five audio streams; ``"dsd"`` is WAV files in a
+            folder of mixtures and one of sources.
         train: the number of songs in ``train/``; None where the user chooses it.
         test: the number of songs in ``test/``; None where the user chooses it.
         licence: the terms, in short.
         citation: what a paper that uses the data set cites.
         archives: what to fetch; empty for a data set that is not downloaded.
         note: what a user should know before choosing it.
+        availability: why its archive may not be had, or cannot be; empty where nothing is known
+            to stand in the way.
+        errata: what is known to be wrong with single songs.
+        is_rendered: whether its audio is computed here.
     """
 
     name: str
-    layout: Literal["wav", "stems"]
+    layout: Literal["wav", "stems", "dsd"]
     train: int | None
     test: int | None
     licence: str
     citation: str
     archives: tuple[Archive, ...] = field(default=())
     note: str = ""
+    availability: str = ""
+    errata: tuple[Erratum, ...] = ()
+    is_rendered: bool = False
 
 
 MUSDB_TERMS = (
     "academic, non-commercial use only; of MUSDB18's 150 songs 48 are CC BY-NC-SA, 102 restricted"
+)
+DSD_TERMS = "academic, non-commercial use only; all 100 songs are restricted"
+
+# As MUSDB18's page at sigsep.github.io lists them.
+MUSDB_ERRATA = (
+    Erratum("Al James - Schoolboy Facination", "synthesised vocals are in other"),
+    Erratum("BKS - Bulldozer", "a cowbell is in other, from 1:12 on"),
+    Erratum("Chris Durban - Celebrate", "other instruments bleed into vocals"),
+    Erratum("Detsky Sad - Walkie Talkie", "a part of other is in drums"),
+    Erratum("Enda Reilly - Cur An Long Ag Seol", "someone speaks at the start of other"),
+    Erratum("Hop Along - Sister Cities", "other instruments bleed into vocals"),
+    Erratum("Leaf - Wicked", "an electric guitar is in drums, at 2:20 and 3:02"),
+    Erratum("PR - Oh No", "in the left channel the sources do not sum to the mixture", "sum"),
 )
 
 ENTRIES = (
@@ -79,6 +116,7 @@ ENTRIES = (
         licence="none needed: the audio is computed",
         citation="none",
         note="songs made by rule from a seed; for trying the pipeline, not for papers",
+        is_rendered=True,
     ),
     Entry(
         name="musdb18-7s",
@@ -114,6 +152,7 @@ ENTRIES = (
         ),
         note="AAC at 256 kbit/s, band-limited to about 16 kHz; "
         "the mixture is not exactly the sum of the stems",
+        errata=MUSDB_ERRATA,
     ),
     Entry(
         name="musdb18hq",
@@ -135,6 +174,39 @@ ENTRIES = (
         ),
         note="44.1 kHz, 16 bit; a song's length differs a little from MUSDB18's: "
         "never mix references and estimates of the two",
+        errata=MUSDB_ERRATA,
+    ),
+    Entry(
+        name="dsd100",
+        layout="dsd",
+        train=50,
+        test=50,
+        licence=DSD_TERMS,
+        citation="Liutkus, Stöter, Rafii, Kitamura, Rivet, Ito, Ono, Fontecave: The 2016 signal "
+        "separation evaluation campaign, LVA/ICA 2017",
+        archives=(
+            Archive(
+                url="http://liutkus.net/DSD100.zip",
+                bytes=14_000_000_000,
+                checksums=("md5:e8964d97d6f320962647e24ebc6773e3",),
+            ),
+        ),
+        note="Dev is train, Test is test; MUSDB18 holds the same songs, assigned to train and test "
+        "in another way: a model trained on one must not be tested on the other. No substitute "
+        "is made from MUSDB18-HQ, since DSD100's own assignment is not known here song by song",
+        availability="the archive may be gone from its only known address, liutkus.net",
+    ),
+    Entry(
+        name="msd100",
+        layout="dsd",
+        train=50,
+        test=50,
+        licence=DSD_TERMS,
+        citation="Ono, Rafii, Kitamura, Ito, Liutkus: The 2015 signal separation evaluation "
+        "campaign, LVA/ICA 2015",
+        note="DSD100's songs with mixtures that are sums of their sources; Dev is train, Test is "
+        "test; a mono source fills both channels of its stereo mixture, at the gain of its file",
+        availability="no address of its archive, and no checksum, could be confirmed",
     ),
 )
 

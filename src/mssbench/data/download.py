@@ -25,6 +25,10 @@ BUSY = {408, 429}
 """HTTP statuses below 500 that ask to come back later."""
 
 
+class UnavailableError(UserError):
+    """The file cannot be had from its address, or is another one."""
+
+
 class TransferError(Exception):
     """The server could not give the rest of a file; a later attempt may get it."""
 
@@ -46,8 +50,8 @@ def download(archive: Archive, folder: Path, attempts: int = 7, wait: float = 2.
         The path of the checked file.
 
     Raises:
-        UserError: no room on the disk, the server has no such file or keeps failing, or a
-            checksum differs.
+        UnavailableError: the server has no such file or keeps failing, or a checksum differs.
+        UserError: no room on the disk, or another file has the archive's name.
     """
     path = folder / archive.file_name
     part = path.with_name(f"{path.name}.part")
@@ -68,7 +72,7 @@ def download(archive: Archive, folder: Path, attempts: int = 7, wait: float = 2.
     if wrong:
         arrived = size(length(part))
         part.unlink()
-        raise UserError(
+        raise UnavailableError(
             f"{archive.url}: the {arrived} that arrived are not the expected file "
             f"({size(archive.bytes)}): {wrong}; they were removed: run the same command again, "
             f"and if that does not help, fetch the file by hand to {path}"
@@ -86,7 +90,8 @@ def fetch(archive: Archive, part: Path, attempts: int, wait: float) -> None:
     """Fetch what is missing of ``part``, with attempts that are further and further apart.
 
     Raises:
-        UserError: the server has no such file, or ``attempts`` in a row brought nothing new.
+        UnavailableError: the server has no such file, or ``attempts`` in a row brought nothing
+            new.
     """
     failures, furthest = 0, length(part)
     while length(part) != archive.bytes:
@@ -102,7 +107,7 @@ def fetch(archive: Archive, part: Path, attempts: int, wait: float) -> None:
             failures, furthest = 0, length(part)
         failures += 1
         if failures >= attempts:
-            raise UserError(
+            raise UnavailableError(
                 f"cannot fetch {archive.url}: {reason}, {failures} times in a row; "
                 f"{size(length(part))} of {size(archive.bytes)} are kept in {part}: run the same "
                 f"command again to go on, or fetch the file by hand to {part.with_suffix('')}"
@@ -118,7 +123,7 @@ def receive(archive: Archive, part: Path) -> None:
     Raises:
         TransferError: the server is busy, or it stopped before the end.
         requests.RequestException: the connection failed.
-        UserError: the server has no such file.
+        UnavailableError: the server has no such file.
     """
     have = length(part)
     # A compressed transfer would count other bytes than the file's.
@@ -126,6 +131,8 @@ def receive(archive: Archive, part: Path) -> None:
     if have:
         headers["Range"] = f"bytes={have}-"
     with requests.get(archive.url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
+        if have and answer.headers.get("Content-Range") == f"bytes */{have}":
+            return  # nothing is missing: the archive's length is known to the server alone
         check_status(answer, part)
         if answer.status_code == requests.codes.ok:
             have = 0
@@ -150,7 +157,7 @@ def check_status(answer: requests.Response, part: Path) -> None:
 
     Raises:
         TransferError: not this time; a ``part`` that the server's file cannot continue is removed.
-        UserError: the server refuses the request for good.
+        UnavailableError: the server refuses the request for good.
     """
     status = answer.status_code
     said = f"the server answers {status} {answer.reason}"
@@ -167,7 +174,7 @@ def check_status(answer: requests.Response, part: Path) -> None:
         raise TransferError(f"{said} for the rest of {part}, which was removed")
     if status >= requests.codes.internal_server_error or status in BUSY:
         raise TransferError(said)
-    raise UserError(
+    raise UnavailableError(
         f"cannot fetch {answer.url}: {said}; see whether the address has changed, or fetch the "
         f"file by hand to {part.with_suffix('')} and run the same command again"
     )

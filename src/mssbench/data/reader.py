@@ -7,18 +7,17 @@ passes through 16 bits.
 import json
 import logging
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import soundfile
 
 from mssbench.data.songs import STEMS, Song
+from mssbench.data.wav import GET_AGAIN, Header, read_wav, wav_header
 from mssbench.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -27,28 +26,16 @@ log = logging.getLogger(__name__)
 # that the streams of one file, and a stream and its header, may differ by a frame.
 AAC_SLACK = 2048
 
-# From here on the size in a WAV header says "written to a pipe, length unknown".
-STREAMED_BYTES = 0x7FFF0000
-
 # A multiple of every size of a sample frame of up to 16 channels, so that blocks hold whole frames.
 PIPE_BYTES = 4 * 720_720
-
-GET_AGAIN = "get the file again"
-
-
-class Header(NamedTuple):
-    """What a file says of one track without being decoded."""
-
-    samples: int
-    rate: int
-    channels: int
 
 
 def read_song(song: Song) -> tuple[np.ndarray, int]:
     """Decode a song.
 
     The five files of a WAV song must be of one length. The streams of a ``.stem.mp4`` may differ
-    by less than 2048 samples; then all are cut at the end to the shortest, with a warning.
+    by less than 2048 samples; then all are cut at the end to the shortest, with a warning. In the
+    layout of DSD100 a mono source fills each channel of its mixture, at the gain of its file.
 
     Returns:
         The stems, float32 of (5, channels, samples) in the order of STEMS, and their rate (Hz).
@@ -69,53 +56,39 @@ def read_headers(song: Song) -> list[Header]:
     Raises:
         UserError: as ``read_song``, as far as the headers tell.
     """
-    if song.is_stem_mp4:
-        headers = _probe(song.path)
-    else:
-        headers = [_wav_header(file) for file in song.files]
-        _check_lengths(song.path, [header.samples for header in headers], slack=1)
-    for what, field in (("sample rates", "rate"), ("numbers of channels", "channels")):
-        found = [getattr(header, field) for header in headers]
-        if len(set(found)) > 1:
-            raise UserError(
-                f"{song.path}: different {what} ({_listed(found)}); "
+    headers = _probe(song.path) if song.is_stem_mp4 else [wav_header(file) for file in song.files]
+    for difference in differences(song, headers):
+        raise UserError(difference)
+    return headers
+
+
+def differences(song: Song, headers: Sequence[Header]) -> list[str]:
+    """Return in what the five tracks of a song differ, though they must not; one line each.
+
+    Lengths are not compared for a ``.stem.mp4``, whose headers tell them to a frame only. Mono
+    sources of a song in the layout of DSD100 are no difference.
+    """
+    fields = [("sample rates", "rate"), ("numbers of channels", "channels")]
+    if not song.is_stem_mp4:
+        fields.insert(0, ("lengths in samples", "samples"))
+    found = []
+    for what, field in fields:
+        values = [getattr(header, field) for header in headers]
+        allowed = {values[0], 1} if field == "channels" and song.is_dsd else {values[0]}
+        if not allowed.issuperset(values):
+            found.append(
+                f"{song.path}: different {what} ({_listed(values)}); "
                 "the five tracks of a song must have the same"
             )
-    return headers
+    return found
 
 
 def _read_wavs(song: Song) -> tuple[np.ndarray, int]:
     samples, rate, channels = read_headers(song)[0]
     stems = np.empty((len(STEMS), channels, samples), dtype=np.float32)
     for stem, file in zip(stems, song.files, strict=True):
-        try:
-            audio, _ = soundfile.read(file, dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError as error:
-            raise UserError(f"{file}: unreadable audio ({error}); {GET_AGAIN}") from None
-        if len(audio) != samples:
-            raise UserError(
-                f"{file}: truncated: {len(audio)} of {samples} samples could be read; {GET_AGAIN}"
-            )
-        stem[:] = audio.T
+        stem[:] = read_wav(file)[0]  # a mono source fills all channels
     return stems, rate
-
-
-def _wav_header(file: Path) -> Header:
-    if not file.is_file():
-        raise UserError(f"{file}: no such file; put it back or make the data set again")
-    try:
-        info = soundfile.info(file)
-    except soundfile.LibsndfileError as error:
-        raise UserError(f"{file}: unreadable audio ({error}); {GET_AGAIN}") from None
-    # libsndfile shortens a truncated file silently; only its log tells.
-    cut = re.search(r"^data : (\d+) \(should be (\d+)\)", info.extra_info, re.MULTILINE)
-    if cut and int(cut[2]) < int(cut[1]) < STREAMED_BYTES:
-        raise UserError(
-            f"{file}: truncated: {cut[2]} of {cut[1]} bytes of audio are there; {GET_AGAIN}"
-        )
-    if info.frames == 0:
-        raise UserError(f"{file}: empty: it has no sample; {GET_AGAIN}")
-    return Header(info.frames, info.samplerate, info.channels)
 
 
 def _read_stem_mp4(song: Song) -> tuple[np.ndarray, int]:
@@ -130,8 +103,12 @@ def _read_stem_mp4(song: Song) -> tuple[np.ndarray, int]:
                 f"{path}: truncated or damaged: {length} samples of the {stem} could be decoded "
                 f"and the file's header says {header.samples}; {GET_AGAIN}"
             )
-    _check_lengths(path, lengths, slack=AAC_SLACK)
     samples = min(lengths)
+    if max(lengths) - samples >= AAC_SLACK:
+        raise UserError(
+            f"{path}: tracks of unequal length in samples ({_listed(lengths)}); "
+            "the five tracks of a song must be equally long"
+        )
     if max(lengths) > samples:
         log.warning("%s: cut to the shortest track (%s samples)", path, _listed(lengths))
     return stems[:, :, :samples], rate
@@ -238,20 +215,18 @@ def _listed(values: Sequence[int]) -> str:
     return ", ".join(f"{stem} {value}" for stem, value in zip(STEMS, values, strict=True))
 
 
-def _check_lengths(path: Path, lengths: Sequence[int], slack: int) -> None:
-    if max(lengths) - min(lengths) >= slack:
-        raise UserError(
-            f"{path}: tracks of unequal length in samples ({_listed(lengths)}); "
-            "the five tracks of a song must be equally long"
-        )
-
-
 def _check_finite(song: Song, stems: np.ndarray, rate: int) -> None:
     for number, stem in enumerate(STEMS):
-        bad = np.flatnonzero(~np.isfinite(stems[number]).all(axis=0))
-        if bad.size:
+        bad = bad_samples(stems[number], rate)
+        if bad:
             file = song.path if song.is_stem_mp4 else song.files[number]
-            raise UserError(
-                f"{file}: the {stem} is NaN or infinite at sample {bad[0]} "
-                f"({bad[0] / rate:.3f} s) and {bad.size - 1} more; mend or replace the file"
-            )
+            raise UserError(f"{file}: the {stem} is {bad}; mend or replace the file")
+
+
+def bad_samples(audio: np.ndarray, rate: int) -> str | None:
+    """Return where ``audio`` (channels, samples) is NaN or infinite, or None if it nowhere is."""
+    bad = np.flatnonzero(~np.isfinite(audio).all(axis=0))
+    if not bad.size:
+        return None
+    place = f"sample {bad[0]} ({bad[0] / rate:.3f} s)"
+    return f"NaN or infinite at {place} and {bad.size - 1} more"

@@ -1,4 +1,4 @@
-"""Songs on disk: the two MUSDB18 layouts and the ``dataset.json`` that lists a data set."""
+"""Songs on disk: the layouts of MUSDB18 and DSD100, the ``dataset.json`` that lists the songs."""
 
 import hashlib
 import json
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from mssbench.atomic import write_json
+from mssbench.data import dsd
 from mssbench.errors import UserError
 
 SOURCES = ("drums", "bass", "other", "vocals")
@@ -25,9 +26,11 @@ class Song:
     """One song of a data set.
 
     Args:
-        name: ``Artist - Title``, unique in the data set.
+        name: ``Artist - Title``, unique in the data set; DSD100's begin with a number,
+            ``005 - Artist - Title``.
         subset: ``train`` or ``test``.
-        path: a folder of five WAV files, or one ``.stem.mp4`` file.
+        path: a folder of five WAV files, one ``.stem.mp4`` file, or, in the layout of DSD100, the
+            mixture's folder.
     """
 
     name: str
@@ -40,31 +43,51 @@ class Song:
         return self.path.name.endswith(STEM_MP4)
 
     @property
+    def is_dsd(self) -> bool:
+        """Whether mixture and sources lie in two folders, as in DSD100 and MSD100."""
+        return dsd.is_mixture_folder(self.path)
+
+    @property
     def files(self) -> tuple[Path, ...]:
         """The song's audio files: the ``.stem.mp4``, or five WAV files in the order of STEMS."""
         if self.is_stem_mp4:
             return (self.path,)
-        return tuple(self.path / f"{stem}.wav" for stem in STEMS)
+        sources = dsd.source_folder(self.path) if self.is_dsd else self.path
+        return (self.path / "mixture.wav", *(sources / f"{source}.wav" for source in SOURCES))
 
 
 def find_songs(root: Path | str) -> list[Song]:
     """Find the songs under ``root``, sorted by subset and name.
 
-    Two layouts are known: MUSDB18's ``train|test/<name>.stem.mp4`` and MUSDB18-HQ's
-    ``train|test/<name>/{mixture,drums,bass,other,vocals}.wav``. Hidden files and files of other
-    kinds (a README) are passed over.
+    Three layouts are known: MUSDB18's ``train|test/<name>.stem.mp4``, MUSDB18-HQ's
+    ``train|test/<name>/{mixture,drums,bass,other,vocals}.wav``, and that of DSD100 and MSD100,
+    ``Mixtures/Dev|Test/<name>/mixture.wav`` with
+    ``Sources/Dev|Test/<name>/{drums,bass,other,vocals}.wav``, in ``root`` or in the one folder
+    of it that has them, as DSD100's archive does. Hidden files and files of other kinds (a
+    README) are passed over.
 
     Raises:
-        UserError: no ``train`` or ``test`` folder, one without a song, a folder that lacks a
-            stem, both layouts at once, or one name twice.
+        UserError: no folder of a subset, one without a song, a song that lacks a stem, two
+            layouts at once, or one name twice.
     """
     root = Path(root).absolute()
     subsets = [subset for subset in sorted(SUBSETS) if (root / subset).is_dir()]
-    if not subsets:
+    if subsets and (root / dsd.MIXTURES).is_dir():
         raise UserError(
-            f"{root}: found neither a train nor a test folder; give the folder that holds them"
+            f"two layouts in one data set: {root} holds {subsets[0]} and {dsd.MIXTURES}; "
+            "keep only one of the layouts"
         )
-    songs = [song for subset in subsets for song in _songs_of(root / subset)]
+    if subsets:
+        songs = [song for subset in subsets for song in _songs_of(root / subset)]
+    elif home := dsd.find_home(root):
+        songs = [Song(path.name, subset, path) for subset, path in dsd.mixture_folders(home)]
+        for song in songs:
+            _check_stems(song)
+    else:
+        raise UserError(
+            f"{root}: found neither a train nor a test folder, nor {dsd.MIXTURES}; give the "
+            "folder that holds them"
+        )
     _check_one_layout(songs)
     _check_names(songs)
     return songs
@@ -89,10 +112,11 @@ def _songs_of(folder: Path) -> list[Song]:
 
 
 def _check_stems(song: Song) -> None:
-    missing = [file.name for file in song.files if not file.is_file()]
+    home = song.path.parents[2] if song.is_dsd else song.path
+    missing = [str(file.relative_to(home)) for file in song.files if not file.is_file()]
     if missing:
         raise UserError(
-            f"{song.path}: no {', '.join(missing)} in this song's folder; a song needs "
+            f"{song.path}: this song has no {', '.join(missing)}; a song needs "
             f"{', '.join(f'{stem}.wav' for stem in STEMS)}"
         )
 
@@ -146,7 +170,7 @@ class Dataset:
 
     Args:
         name: as the pipeline calls it, such as ``synthetic``.
-        root: absolute path of the folder with ``train`` and ``test``.
+        root: absolute path of the folder that ``find_songs`` was given.
         songs: its songs, with paths under ``root``.
         source: how it was made: parameters, an archive's checksum or a link.
         digest: changes when the audio does.
