@@ -4,7 +4,15 @@ import torch
 
 from mssbench.errors import UserError
 from mssbench.training.config import RandomCropsConfig, WindowCropsConfig
-from mssbench.training.crops import WindowCrops, make_crops, read_ahead, targets
+from mssbench.training.crops import (
+    WindowCrops,
+    downmix,
+    make_crops,
+    read_ahead,
+    targets,
+    with_mixture,
+)
+from mssbench.training.voiced import voiced_segments
 
 LENGTHS = {"a": 500, "b": 230, "c": 70}
 RANDOM = RandomCropsConfig("random", samples=100, steps_per_epoch=5)
@@ -120,6 +128,90 @@ def test_reading_ahead_gives_the_same_batches_in_order(rendition):
     assert list(read_ahead(made, 3, 3)) == []
 
 
+def test_windows_with_a_margin_reach_into_the_next_ones(rendition):
+    plain = windows_of_epoch(crops(rendition, WINDOWS), 0)
+    made = make_crops(WINDOWS, rendition, rendition.songs, 4, 0, margin=30)
+    wider = windows_of_epoch(made, 0)
+    assert wider.shape == (9, 5, 1, 130)
+    assert torch.equal(wider[..., :100], plain)
+    # Song a's last window ends with the song.
+    for first, next_one in [(1, 101), (101, 201), (301, 401), (401, 0), (1001, 1101)]:
+        (window,) = [window[0, 0] for window in wider if window[0, 0, 0] == first]
+        rest = next_one + torch.arange(30.0) if next_one else torch.zeros(30)
+        assert torch.equal(window[100:], rest)
+
+
+def test_random_crops_with_a_margin_are_longer_and_reach_both_ends(rendition):
+    song = [rendition.by_name("b")]
+    batch = make_crops(RANDOM, rendition, song, 1000, 0, margin=30).batch(0)
+    assert batch.shape == (1000, 5, 1, 130)
+    assert (batch[:, 0, 0, 0].min(), batch[:, 0, 0, -1].max()) == (1001, 1230)
+
+
+def singing(lengths_of_phrases, loud=1.0, rate=8000):
+    """Return stems (5, 2, samples) that begin with a second of rest and rest after each phrase."""
+    vocals = [np.full(rate, 0.01 * loud)]
+    for seconds in lengths_of_phrases:
+        vocals += [np.full(round(seconds * rate), loud), np.full(rate, 0.01 * loud)]
+    vocals = np.concatenate(vocals)
+    # Stems count samples, but for the vocals; the right channel is the left one's negative.
+    stems = np.stack([np.arange(len(vocals))] * 4 + [vocals])[:, None]
+    return np.concatenate([stems, -stems], axis=1)
+
+
+def test_voiced_segments_are_runs_of_chunks_above_a_tenth_of_the_loudest():
+    rate, chunk = 8000, 400
+    vocals = singing([0.5, 0.25])[4]
+    assert voiced_segments(vocals, chunk).tolist() == [[8000, 12000], [20000, 22000]]
+    vocals[:, 30000 - 400 :] = 0.5
+    expected = [[8000, 12000], [20000, 22000], [29600, 30000]]
+    assert voiced_segments(vocals, chunk).tolist() == expected
+    # A chunk that is not whole does not count; nor does a silent song.
+    assert voiced_segments(vocals[:, :-1], chunk).tolist() == expected[:2]
+    assert len(voiced_segments(np.zeros((1, rate)), chunk)) == 0
+
+
+VOICED = {"samples": 1000, "steps_per_epoch": 5}
+
+
+def test_voiced_crops_lie_in_voiced_segments_and_all_places_are_equally_likely(make_rendition):
+    songs = {"a": singing([0.5, 0.1, 1.0]), "b": singing([0.25], loud=0.3)}
+    rendition = make_rendition(songs)
+    config = RandomCropsConfig("random", **VOICED, voiced_share=1.0)
+    batch = crops(rendition, config, batch_size=6000).batch(0)
+    voices = batch[:, 4, 0]
+    assert torch.equal(voices, voices[:, :1].expand_as(voices))
+    # The places of crops of 1000 samples in phrases of 4000, 8000 and, in the other song, 2000.
+    counts = {(1.0, 8000): 3001, (1.0, 28800): 7001, (0.3, 8000): 1001}
+    assert voices.unique().tolist() == pytest.approx([0.3, 1.0])
+    for (loud, start), places in counts.items():
+        firsts = batch[(voices[:, 0] - loud).abs() < 1e-6][:, 0, 0, 0]
+        firsts = firsts[(firsts >= start) & (firsts < start + places)]
+        assert len(firsts) / 6000 == pytest.approx(places / 11003, abs=0.03)
+        # Both ends of the phrase are reached, but for a hundredth of the places.
+        assert firsts.min() - start < 0.01 * places + 5
+        assert start + places - firsts.max() < 0.01 * places + 5
+
+
+def test_the_voiced_share_is_the_share_of_crops_that_are_moved_there(make_rendition):
+    rendition = make_rendition({"a": singing([0.25])})
+    plain, half = (
+        crops(rendition, RandomCropsConfig("random", **VOICED, voiced_share=p), 2000).batch(1)
+        for p in (0.0, 0.5)
+    )
+    moved = (plain[:, 0, 0, 0] != half[:, 0, 0, 0]).float().mean()
+    assert moved == pytest.approx(0.5, abs=0.05)
+    voiced = (half[:, 4, 0] == 1).all(dim=1).float().mean()
+    # And of those that stay, the 1001 of 17001 places that are voiced anyway.
+    assert voiced == pytest.approx(0.5 + 0.5 * 1001 / 17001, abs=0.05)
+
+
+def test_voiced_crops_of_songs_that_are_never_sung_that_long_are_refused(make_rendition):
+    rendition = make_rendition({"a": singing([0.1]), "b": 0 * singing([0.1])})
+    with pytest.raises(UserError, match=r"voiced_share.*0\.125 s in a row"):
+        crops(rendition, RandomCropsConfig("random", **VOICED, voiced_share=0.5))
+
+
 def test_no_song_to_cut_from_is_refused(rendition):
     with pytest.raises(UserError, match="no song"):
         make_crops(WINDOWS, rendition, [], 4, 0)
@@ -131,6 +223,20 @@ def test_crops_of_a_stereo_rendition_keep_both_channels(make_rendition):
     batch = WindowCrops(rendition, rendition.songs, 20, 2).batch(0)
     assert batch.shape == (2, 5, 2, 20)
     assert np.array_equal(batch[1].numpy(), stems[..., 20:])
+
+
+def test_the_mixture_of_new_sources_is_their_sum():
+    sources = torch.randn(3, 4, 2, 16)
+    stems = with_mixture(sources)
+    torch.testing.assert_close(stems[:, 0], sources[:, 0] + sources[:, 1:].sum(dim=1))
+    assert torch.equal(stems[:, 1:], sources)
+
+
+def test_a_model_of_one_channel_hears_the_average_of_two():
+    stems = torch.randn(3, 5, 2, 16)
+    torch.testing.assert_close(downmix(stems, 1)[:, :, 0], (stems[:, :, 0] + stems[:, :, 1]) / 2)
+    assert downmix(stems, 2) is stems
+    assert downmix(stems[:, :, :1], 1).shape == (3, 5, 1, 16)
 
 
 def test_targets_are_taken_by_name_and_the_accompaniment_is_all_but_the_vocals():

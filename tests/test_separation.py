@@ -86,6 +86,19 @@ def test_identity_gives_the_mixture_back(samples, overlap, context):
     assert estimates["vocals"].dtype == np.float32
 
 
+@pytest.mark.parametrize("overlap", [0.0, 0.5])
+def test_a_model_of_one_channel_separates_the_channels_of_a_stereo_song_one_by_one(overlap):
+    mixture = noise(321, channels=2)
+    model = Scale(targets=("vocals", "drums"), shares=(0.25, 0.5), context=5)
+    both = separate(model, mixture, overlap=overlap)
+    assert all(batch.shape[1] == 1 for batch in model.heard)
+    for channel in range(2):
+        alone = separate(model, mixture[channel : channel + 1], overlap=overlap)
+        assert both.keys() == alone.keys()
+        for target, estimate in alone.items():
+            assert np.array_equal(both[target][channel], estimate[0])
+
+
 @given(
     samples=st.integers(1, 300),
     segment=st.integers(1, 80),

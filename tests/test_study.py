@@ -120,6 +120,10 @@ def test_label_is_not_part_of_the_identity_so_studies_share_weights(tmp_path):
         (("rate: 22050", "rate: fast"), "rate is 'fast'"),
         (("batch_size: 8", "batch: 8"), "'?batch'?"),
         (("kind: windows", "kind: window"), "window"),
+        (
+            ("batch_size: 8 ", "augmentation: [{kind: swap_channels}]\n    batch_size: 8 "),
+            r"'mse-mae': training.augmentation\[0\].kind is 'swap_channels'.*channels is mono",
+        ),
     ],
 )
 def test_mistakes_in_a_study_are_one_line_that_names_them(tmp_path, change, message):

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from mssbench.augmentation.chain import Chain
 from mssbench.data.rendition import Rendition
 from mssbench.errors import Interrupted, UserError
 from mssbench.training.config import LossTerm, TrainingConfig
-from mssbench.training.crops import WindowCrops, targets
-from mssbench.training.loop import train
+from mssbench.training.crops import WindowCrops, downmix, make_crops, targets
+from mssbench.training.keeper import Keeper
+from mssbench.training.loop import Training, train
 from mssbench.training.losses import total_loss
 from mssbench.training.state import State
 from mssbench.training.update import Adam, FiniteSteps
@@ -151,6 +153,13 @@ def stop_after(calls):
 
 
 RANDOM_CROPS = {"kind": "random", "samples": 2048, "steps_per_epoch": 7}
+AUGMENTATION = [
+    {"kind": "remix_groups", "group": 2},
+    {"kind": "shift", "max_shift": 100},
+    {"kind": "flip_sign"},
+    {"kind": "gain", "low": 0.25, "high": 1.25},
+    {"kind": "remix_half"},
+]
 
 
 @pytest.mark.parametrize(
@@ -159,8 +168,9 @@ RANDOM_CROPS = {"kind": "random", "samples": 2048, "steps_per_epoch": 7}
         configuration(TASNET),
         configuration(HTMD_NET, loss=TWO_PROBES, epochs=2, crops=RANDOM_CROPS),
         configuration(U_NET, split={"kind": "all"}),
+        configuration(TASNET, augmentation=AUGMENTATION),
     ],
-    ids=["windows", "random", "all"],
+    ids=["windows", "random", "all", "augmented"],
 )
 def test_a_run_that_is_stopped_again_and_again_ends_like_one_that_is_not(
     rendition, tmp_path, config
@@ -180,6 +190,71 @@ def test_a_run_that_is_stopped_again_and_again_ends_like_one_that_is_not(
     assert 3 < attempts < 200
     assert repr(rows) == repr(result.history)
     assert_same(result, run(config, rendition, tmp_path / "whole"))
+
+
+def test_augmentation_changes_the_course_and_an_empty_list_does_not(rendition, tmp_path):
+    results = {
+        name: run(configuration(U_NET, epochs=1, **training), rendition, tmp_path / name)
+        for name, training in {
+            "without": {},
+            "empty": {"augmentation": []},
+            "augmented": {"augmentation": AUGMENTATION},
+        }.items()
+    }
+    assert_same(results["empty"], results["without"])
+    losses = [result.history[0]["train_loss"] for result in results.values()]
+    assert losses[2] != losses[0]
+
+
+def stereo_rendition(make_rendition):
+    """Return a rendition of noise, whose mixtures are not the sums of their sources."""
+    names = ("a", "b", "c", "d")
+    generators = {name: np.random.default_rng(number) for number, name in enumerate(names)}
+    return make_rendition({k: 0.1 * g.standard_normal((5, 2, 8192)) for k, g in generators.items()})
+
+
+def heard_batches(training, monkeypatch):
+    """Train and validate an epoch; return what the losses were computed of, part by part."""
+    heard = {True: [], False: []}
+    compute = training.losses
+
+    def losses(stems):
+        heard[training.model.training].append(stems.clone())
+        return compute(stems)
+
+    monkeypatch.setattr(training, "losses", losses)
+    return heard
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_training_hears_sums_of_augmented_sources_and_validation_the_songs_themselves(
+    make_rendition, tmp_path, monkeypatch, channels
+):
+    rendition = stereo_rendition(make_rendition)
+    listed = [*AUGMENTATION, {"kind": "swap_channels" if channels == 2 else "random_channel"}]
+    model = {**U_NET, "params": {**U_NET["params"], "channels": channels}}
+    config = configuration(model, epochs=1, crops=RANDOM_CROPS, augmentation=listed)
+    config["rendition"]["channels"] = "stereo"
+    read = TrainingConfig.from_dict(config)
+    training = Training(read, rendition, torch.device("cpu"))
+    heard = heard_batches(training, monkeypatch)
+    keeper = Keeper(tmp_path, {}, 300.0, lambda: False)
+    training.run(keeper, lambda row: None)
+
+    from mssbench.data.splits import split_songs
+
+    split = split_songs(rendition, config["split"])
+    crops = make_crops(read.training.crops, rendition, split.train, 4, 0, margin=100)
+    chain = Chain(read.training.augmentation, 0)
+    assert len(heard[True]) == 7
+    for n, stems in enumerate(heard[True]):
+        assert stems.shape == (4, 5, channels, 2048)
+        assert torch.equal(stems[:, 1:], chain(crops.batch(n)[:, 1:], n))
+        torch.testing.assert_close(stems[:, 0], stems[:, 1:].sum(dim=1))
+    songs = WindowCrops(rendition, split.valid, 2048, 4)
+    assert len(heard[False]) == songs.steps_per_epoch
+    for n, stems in enumerate(heard[False]):
+        assert torch.equal(stems, downmix(songs.batch(n), channels))
 
 
 def test_time_counts_through_all_attempts(rendition, tmp_path):
@@ -279,6 +354,14 @@ def test_what_does_not_fit_is_refused(rendition, tmp_path, changes, words):
         run(config, rendition, tmp_path)
     for word in words:
         assert word in str(refused.value)
+
+
+def test_a_stereo_model_of_one_random_channel_is_refused(make_rendition, tmp_path):
+    stereo = {**U_NET, "params": {**U_NET["params"], "channels": 2}}
+    config = configuration(stereo, augmentation=[{"kind": "random_channel"}])
+    config["rendition"]["channels"] = "stereo"
+    with pytest.raises(UserError, match="2 audio channels, random_channel leaves 1"):
+        run(config, stereo_rendition(make_rendition), tmp_path / "checkpoints")
 
 
 def test_an_unknown_probe_is_refused(rendition, tmp_path):

@@ -4,7 +4,9 @@ import json
 import pytest
 import yaml
 
+from mssbench.augmentation.config import GainConfig, RemixGroupsConfig, ShiftConfig, margin
 from mssbench.errors import UserError
+from mssbench.provenance import digest
 from mssbench.training.config import RandomCropsConfig, TrainingConfig, WindowCropsConfig
 
 CONFIG = yaml.safe_load("""
@@ -61,6 +63,85 @@ def test_the_kind_of_crops_decides_their_keys():
     crops = {"kind": "random", "samples": 16384, "steps_per_epoch": 100}
     read = TrainingConfig.from_dict(edited("training.crops", crops))
     assert read.training.crops == RandomCropsConfig("random", 16384, 100)
+
+
+def test_without_augmentation_nothing_is_augmented_and_the_digest_stays():
+    config = TrainingConfig.from_dict(CONFIG)
+    assert config.training.augmentation == ()
+    # Names finished runs: must never change.
+    assert digest(config.resolved) == "6ddefca9"
+    assert TrainingConfig.from_dict(edited("training.augmentation", [])) == config
+
+
+def augmented(*steps, channels="mono", batch_size=8):
+    """Return the configuration with a list of augmentations."""
+    config = edited("training.augmentation", list(steps))
+    config["rendition"]["channels"] = channels
+    config["training"]["batch_size"] = batch_size
+    return config
+
+
+GAIN = {"kind": "gain", "low": 0.7, "high": 1}
+SWAP, CHANNEL = {"kind": "swap_channels"}, {"kind": "random_channel"}
+HALF, GROUPS = {"kind": "remix_half"}, {"kind": "remix_groups", "group": 4}
+
+
+def test_augmentation_is_read_in_its_order():
+    shift = {"kind": "shift", "max_shift": 100}
+    config = augmented(GAIN, shift, GROUPS, {**shift, "max_shift": 20})
+    steps = TrainingConfig.from_dict(config).training.augmentation
+    assert steps == (
+        GainConfig("gain", 0.7, 1.0),
+        ShiftConfig("shift", 100),
+        RemixGroupsConfig("remix_groups", 4),
+        ShiftConfig("shift", 20),
+    )
+    assert margin(steps) == 120
+
+
+def test_stereo_augmentation_suits_stereo():
+    config = augmented(SWAP, GAIN, CHANNEL, HALF, channels="stereo", batch_size=3)
+    kinds = [step.kind for step in TrainingConfig.from_dict(config).training.augmentation]
+    assert kinds == ["swap_channels", "gain", "random_channel", "remix_half"]
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (augmented(GAIN, SWAP), ["augmentation[1].kind is 'swap_channels'", "is mono", "gain"]),
+        (augmented(CHANNEL), ["augmentation[0].kind is 'random_channel'", "is mono", "remix"]),
+        (
+            augmented(CHANNEL, SWAP, channels="stereo"),
+            ["augmentation[1].kind is 'swap_channels'", "augmentation[0] leaves one"],
+        ),
+        (augmented(CHANNEL, CHANNEL, channels="stereo"), ["augmentation[1].kind", "leaves one"]),
+        (
+            augmented(GROUPS, batch_size=6),
+            ["augmentation[0].group is 4", "batch_size 6", "2, 3, 6"],
+        ),
+        (augmented({**GROUPS, "group": 1}), ["augmentation[0].group is 1", "at least 2"]),
+        (augmented(HALF, batch_size=2), ["augmentation[0].kind is 'remix_half'", "at least 3"]),
+        (augmented({"kind": "remix"}, batch_size=1), ["'remix'", "at least 2; it is 1"]),
+        (augmented({**GAIN, "low": 1.5}), ["augmentation[0].low is 1.5", "at most high, 1"]),
+        (augmented({**GAIN, "low": -1}), ["augmentation[0].low is -1", "at least 0"]),
+        (augmented({"kind": "gain", "low": 1}), ["'training.augmentation[0].high' is missing"]),
+        (augmented({"kind": "flip"}), ["augmentation[0].kind is 'flip'", "flip_sign, swap"]),
+        (augmented("flip_sign"), ["augmentation[0] is 'flip_sign'", "map"]),
+        (edited("training.augmentation", GAIN), ["training.augmentation is", "a list"]),
+        (
+            edited(
+                "training.crops",
+                {"kind": "random", "samples": 9, "steps_per_epoch": 1, "voiced_share": 1.5},
+            ),
+            ["training.crops.voiced_share is 1.5", "at most 1"],
+        ),
+    ],
+)
+def test_augmentation_that_does_not_fit_is_refused(config, words):
+    with pytest.raises(UserError) as refused:
+        TrainingConfig.from_dict(config)
+    for word in words:
+        assert word in str(refused.value)
 
 
 @pytest.mark.parametrize(

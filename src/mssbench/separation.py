@@ -148,16 +148,24 @@ def output_length(model: Separator, segment: int) -> int:
 def infer(
     model: Separator, read: Read, samples: int, starts: range, segment: int
 ) -> Iterator[np.ndarray]:
-    """Yield the model's outputs (targets, channels, length), which begin at ``starts``."""
+    """Yield the model's outputs (targets, channels, length), which begin at ``starts``.
+
+    A model of one channel hears the channels of a stereo song one by one.
+    """
     start, stop = starts[0] - model.context, starts[-1] - model.context + segment
     audio = read(max(start, 0), min(stop, samples))
     audio = np.pad(audio, ((0, 0), (max(-start, 0), max(stop - samples, 0))))
     segments = sliding_window_view(audio, segment, axis=-1)[:, :: starts.step]
     inputs = torch.from_numpy(np.array(segments.swapaxes(0, 1), dtype=np.float32, order="C"))
+    channels = inputs.shape[1]
+    if model.channels == 1:
+        inputs = inputs.flatten(0, 1).unsqueeze(1)
     device = next(model.parameters(), inputs).device
     # Not around a yield: a suspended generator would leave its caller in inference mode.
     with torch.inference_mode():
         outputs = model(inputs.to(device))["final"]
+    if model.channels == 1:
+        outputs = outputs.squeeze(2).unflatten(0, (-1, channels)).transpose(1, 2)
     yield from outputs.float().cpu().numpy()
 
 

@@ -1,11 +1,12 @@
-"""The resolved configuration of a training run: every key is there and has been checked."""
+"""The resolved configuration of a training run: every key has been checked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
+from mssbench.augmentation.config import AugmentationConfig, check
 from mssbench.errors import UserError
-from mssbench.training.structure import Minimum, structure
+from mssbench.training.structure import Maximum, Minimum, structure
 
 Count = Annotated[int, Minimum(1)]
 Seed = Annotated[int, Minimum(0)]
@@ -44,11 +45,14 @@ class RandomCropsConfig:
     Attributes:
         samples: length of a crop in samples.
         steps_per_epoch: batches between two validations.
+        voiced_share: probability that a crop is cut from where somebody sings all the time, as
+            `mssbench.training.voiced` finds it; the others may lie anywhere.
     """
 
     kind: Literal["random"]
     samples: Count
     steps_per_epoch: Count
+    voiced_share: Annotated[float, Minimum(0), Maximum(1)] = 0.0
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,7 @@ class TrainingOptions:
         epochs: number of epochs at most.
         patience: epochs without a better score after which training stops.
         loss: probe -> its loss.
+        augmentation: how training examples are changed, in this order; validation's never are.
     """
 
     crops: CropsConfig
@@ -111,6 +116,7 @@ class TrainingOptions:
     epochs: Count
     patience: Count
     loss: dict[str, LossTerm]
+    augmentation: tuple[AugmentationConfig, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -124,7 +130,7 @@ class TrainingConfig:
             it.
         model: the model.
         training: how it is trained.
-        seed: seed of the initial weights and of the crops.
+        seed: seed of the initial weights, of the crops and of their augmentation.
         resolved: the map all this was read from, which names the run by its digest.
     """
 
@@ -151,5 +157,7 @@ class TrainingConfig:
             raise UserError(
                 "training.loss has no probe with a weight above 0; give it at least one"
             )
+        options = read.training
+        check(options.augmentation, read.rendition.channels, options.batch_size)
         object.__setattr__(read, "resolved", dict(config))
         return read

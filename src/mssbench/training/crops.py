@@ -17,6 +17,7 @@ from mssbench.data.rendition import Rendition, RenditionSong
 from mssbench.data.songs import STEMS
 from mssbench.errors import UserError
 from mssbench.training.config import CropsConfig, RandomCropsConfig
+from mssbench.training.voiced import VoicedPlaces
 
 Indices = npt.NDArray[np.int64]
 
@@ -34,6 +35,7 @@ class Crops(ABC):
         songs: the songs to cut from.
         samples: length of a crop in samples.
         batch_size: crops in a batch.
+        margin: samples by which crops are longer than that, for augmentation to cut off.
 
     Attributes:
         steps_per_epoch: batches in an epoch.
@@ -45,13 +47,18 @@ class Crops(ABC):
     steps_per_epoch: int
 
     def __init__(
-        self, rendition: Rendition, songs: Sequence[RenditionSong], samples: int, batch_size: int
+        self,
+        rendition: Rendition,
+        songs: Sequence[RenditionSong],
+        samples: int,
+        batch_size: int,
+        margin: int = 0,
     ) -> None:
         if not songs:
             raise UserError(
                 "the split leaves no song to train on; choose another split or data set"
             )
-        self.samples, self.batch_size = samples, batch_size
+        self.length, self.batch_size = samples + margin, batch_size
         # Opened once: each is a mapping of the file, read where a crop is cut.
         self._audio = [rendition.audio(song) for song in songs]
         self._lengths = np.array([audio.shape[-1] for audio in self._audio], dtype=np.int64)
@@ -64,12 +71,13 @@ class Crops(ABC):
         """Return batch ``n`` (from 0, counted through all epochs).
 
         Returns:
-            Float32 tensor (batch, 5, channels, samples), the stems in the order of `STEMS`.
+            Float32 tensor (batch, 5, channels, samples + margin), the stems in the order of
+            `STEMS`.
         """
         songs, starts = self.places(n)
-        crops = np.zeros((len(songs), *self._audio[0].shape[:-1], self.samples), dtype=np.float32)
+        crops = np.zeros((len(songs), *self._audio[0].shape[:-1], self.length), dtype=np.float32)
         for crop, song, start in zip(crops, songs, starts, strict=True):
-            excerpt = self._audio[song][..., start : start + self.samples]
+            excerpt = self._audio[song][..., start : start + self.length]
             crop[..., : excerpt.shape[-1]] = excerpt
         return torch.from_numpy(crops)
 
@@ -82,8 +90,13 @@ class RandomCrops(Crops):
         songs: the songs to cut from.
         samples: length of a crop in samples.
         batch_size: crops in a batch.
+        margin: samples by which crops are longer than that.
+        voiced_share: probability that a crop lies in a voiced segment.
         steps_per_epoch: batches in an epoch.
         seed: chooses the places.
+
+    Raises:
+        UserError: there is no song, or crops shall be voiced and no voiced segment is that long.
     """
 
     def __init__(
@@ -93,20 +106,28 @@ class RandomCrops(Crops):
         samples: int,
         batch_size: int,
         *,
+        margin: int = 0,
+        voiced_share: float = 0.0,
         steps_per_epoch: int,
         seed: int,
     ) -> None:
-        super().__init__(rendition, songs, samples, batch_size)
-        self.steps_per_epoch, self.seed = steps_per_epoch, seed
+        super().__init__(rendition, songs, samples, batch_size, margin)
+        self.steps_per_epoch, self.seed, self.voiced_share = steps_per_epoch, seed, voiced_share
         self._ends = self._lengths.cumsum()
-        self._places_in = np.maximum(self._lengths - samples, 0) + 1
+        self._places_in = np.maximum(self._lengths - self.length, 0) + 1
+        if voiced_share:
+            self._voiced = VoicedPlaces(self._audio, rendition.rate, self.length)
 
     def places(self, n: int) -> tuple[Indices, Indices]:
         """Return the song numbers and first samples of the ``n``-th batch's crops."""
         random = generator(self.seed, n)
         drawn = random.integers(self._ends[-1], size=self.batch_size)
         songs = np.searchsorted(self._ends, drawn, side="right")
-        return songs, random.integers(self._places_in[songs])
+        starts = random.integers(self._places_in[songs])
+        if self.voiced_share:
+            chosen = random.random(self.batch_size) < self.voiced_share
+            songs[chosen], starts[chosen] = self._voiced.draw(random, int(chosen.sum()))
+        return songs, starts
 
 
 class WindowCrops(Crops):
@@ -120,6 +141,7 @@ class WindowCrops(Crops):
         samples: length of a window in samples.
         batch_size: windows in a batch.
         seed: chooses each epoch's order; None keeps the songs' own.
+        margin: samples by which a window reaches into the next one.
     """
 
     def __init__(
@@ -129,8 +151,10 @@ class WindowCrops(Crops):
         samples: int,
         batch_size: int,
         seed: int | None = None,
+        *,
+        margin: int = 0,
     ) -> None:
-        super().__init__(rendition, songs, samples, batch_size)
+        super().__init__(rendition, songs, samples, batch_size, margin)
         windows = -(-self._lengths // samples)
         self._songs = np.repeat(np.arange(len(windows)), windows)
         self._starts = np.concatenate([np.arange(count) * samples for count in windows])
@@ -154,14 +178,22 @@ def make_crops(
     songs: Sequence[RenditionSong],
     batch_size: int,
     seed: int,
+    *,
+    margin: int = 0,
 ) -> Crops:
-    """Return the training crops that a configuration asks for."""
+    """Return the training crops that a configuration asks for, longer by ``margin`` samples."""
     if isinstance(config, RandomCropsConfig):
-        steps = config.steps_per_epoch
         return RandomCrops(
-            rendition, songs, config.samples, batch_size, steps_per_epoch=steps, seed=seed
+            rendition,
+            songs,
+            config.samples,
+            batch_size,
+            margin=margin,
+            voiced_share=config.voiced_share,
+            steps_per_epoch=config.steps_per_epoch,
+            seed=seed,
         )
-    return WindowCrops(rendition, songs, config.samples, batch_size, seed)
+    return WindowCrops(rendition, songs, config.samples, batch_size, seed, margin=margin)
 
 
 def read_ahead(crops: Crops, first: int, last: int, pin: bool = False) -> Iterator[Tensor]:
@@ -185,6 +217,16 @@ def read_ahead(crops: Crops, first: int, last: int, pin: bool = False) -> Iterat
             if n + 1 < last:
                 pending.append(reader.submit(read, n + 1))
             yield batch
+
+
+def with_mixture(sources: Tensor) -> Tensor:
+    """Return the stems (batch, 5, channels, samples): the sum of the four sources before them."""
+    return torch.cat([sources.sum(dim=1, keepdim=True), sources], dim=1)
+
+
+def downmix(stems: Tensor, channels: int) -> Tensor:
+    """Return stems (batch, 5, channels, samples) as a model hears them: averaged, if it has one."""
+    return stems.mean(dim=2, keepdim=True) if channels < stems.shape[2] else stems
 
 
 def targets(stems: Tensor, names: Sequence[str]) -> tuple[Tensor, Tensor]:

@@ -1,5 +1,6 @@
 """Whether configuration, rendition and model fit each other, told before training starts."""
 
+from mssbench.augmentation.config import heard_channels
 from mssbench.data.rendition import Rendition
 from mssbench.errors import UserError
 from mssbench.models.base import Separator
@@ -25,10 +26,12 @@ def build_fitting(config: TrainingConfig, rendition: Rendition) -> Separator:
     model = build(name, config.model.params)
     if not isinstance(model, Separator):
         raise UserError(f"model.name is {name!r}, which has nothing to train; separate with it")
-    if model.channels != rendition.channel_count:
+    heard = heard_channels(config.training.augmentation, rendition.channel_count)
+    if model.channels != heard:
+        whose = "the rendition has" if heard == rendition.channel_count else "random_channel leaves"
         raise UserError(
-            f"{name} has {model.channels} audio channels, the rendition has "
-            f"{rendition.channel_count}; change model.params.channels or rendition.channels"
+            f"{name} has {model.channels} audio channels, {whose} {heard}; "
+            "change model.params.channels or rendition.channels"
         )
     _check_length(config.training.crops.samples, model, name)
     return model

@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mssbench.augmentation.chain import Chain
+from mssbench.augmentation.config import margin
 from mssbench.data.rendition import Rendition
 from mssbench.data.splits import split_songs
 from mssbench.errors import UserError
@@ -21,7 +23,14 @@ from mssbench.models.registry import parameter_count
 from mssbench.progress import Progress
 from mssbench.provenance import source_digest
 from mssbench.training.config import TrainingConfig
-from mssbench.training.crops import WindowCrops, make_crops, read_ahead, targets
+from mssbench.training.crops import (
+    WindowCrops,
+    downmix,
+    make_crops,
+    read_ahead,
+    targets,
+    with_mixture,
+)
 from mssbench.training.fit import build_fitting
 from mssbench.training.keeper import Keeper
 from mssbench.training.losses import counted, total_loss
@@ -111,7 +120,9 @@ class Training:
         self.state = State(self.model, Adam(self.model, self.options.optimiser.lr), probes)
         crops, batch = self.options.crops, self.options.batch_size
         split = split_songs(rendition, config.split)
-        self.crops = make_crops(crops, rendition, split.train, batch, config.seed)
+        longer = margin(self.options.augmentation)
+        self.crops = make_crops(crops, rendition, split.train, batch, config.seed, margin=longer)
+        self.augment = Chain(self.options.augmentation, config.seed)
         # Validation hears the whole songs in order, whatever the crops, so that epochs compare.
         self.validation = (
             WindowCrops(rendition, split.valid, crops.samples, batch) if split.valid else None
@@ -164,13 +175,20 @@ class Training:
         note = self.note()
         for batch in read_ahead(self.crops, state.step, end, pin=self.device.type == "cuda"):
             keeper.save_if_due(state)
-            total, parts = self.losses(batch)
+            total, parts = self.losses(self.augmented(batch, state.step))
             left_out = update.take(total)
             state.count_step(total, parts, len(batch), left_out)
             if state.step % STEPS_BETWEEN_LOOKS == 0:
                 self.refuse_divergence()
                 note = self.note()
             progress.advance(note=note)
+
+    def augmented(self, stems: Tensor, n: int) -> Tensor:
+        """Return training batch ``n`` on the device, changed as the configuration says."""
+        stems = stems.to(self.device, non_blocking=True)
+        if not self.options.augmentation:
+            return stems
+        return with_mixture(self.augment(stems[:, 1:], n))
 
     def losses(self, stems: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the total loss and the probes' of a batch (batch, 5, channels, samples)."""
@@ -191,7 +209,8 @@ class Training:
             for batch in read_ahead(self.validation, 0, steps, pin=self.device.type == "cuda"):
                 # The state still stands before the validation, which a continued run repeats.
                 keeper.save_if_due(self.state)
-                self.validation_means.add(*self.losses(batch), len(batch))
+                losses = self.losses(downmix(batch, self.model.channels))
+                self.validation_means.add(*losses, len(batch))
 
     def end_epoch(self) -> Row:
         """Close the epoch and return its row of the history."""

@@ -32,11 +32,30 @@ class Minimum:
         return f"{'above' if self.excluded else 'at least'} {self.value:g}"
 
 
-def structure(cls: type[T], value: Any, key: str = "") -> T:
-    """Build the dataclass ``cls`` from a map whose keys are exactly its fields.
+@dataclasses.dataclass(frozen=True)
+class Maximum:
+    """The greatest number allowed, as in ``Annotated[float, Maximum(1)]``.
 
-    Fields may be numbers, text, literals, ``Annotated`` numbers with a ``Minimum``, maps, other
-    dataclasses, and unions of dataclasses that their literal field ``kind`` tells apart.
+    Attributes:
+        value: the bound.
+    """
+
+    value: float
+
+    def allows(self, number: float) -> bool:
+        """Tell whether ``number`` keeps the bound."""
+        return number <= self.value
+
+    def __str__(self) -> str:
+        return f"at most {self.value:g}"
+
+
+def structure(cls: type[T], value: Any, key: str = "") -> T:
+    """Build the dataclass ``cls`` from a map whose keys are its fields.
+
+    Fields may be numbers, text, literals, ``Annotated`` numbers with a ``Minimum`` or ``Maximum``,
+    maps, lists (``tuple[X, ...]``), other dataclasses, and unions of dataclasses that their literal
+    field ``kind`` tells apart. Those with a default may be left out.
 
     Args:
         cls: a dataclass.
@@ -44,20 +63,22 @@ def structure(cls: type[T], value: Any, key: str = "") -> T:
         key: the path of ``value`` in the configuration, as in ``training.crops``.
 
     Raises:
-        UserError: a key is unknown or missing, or a value is of the wrong type or too small.
+        UserError: a key is unknown or missing, or a value is of the wrong type or out of bounds.
     """
     found = _map(value, key)
     hints = get_type_hints(cls, include_extras=True)
-    names = [field.name for field in dataclasses.fields(cls) if field.init]  # type: ignore[arg-type]
+    fields = [field for field in dataclasses.fields(cls) if field.init]  # type: ignore[arg-type]
+    names = [field.name for field in fields]
+    needed = [field.name for field in fields if field.default is dataclasses.MISSING]
     for name in found:
         if name not in names:
             raise UserError(f"unknown key {_join(key, name)!r}; allowed are {', '.join(names)}")
-    for name in names:
+    for name in needed:
         if name not in found:
             raise UserError(
-                f"the key {_join(key, name)!r} is missing; needed are {', '.join(names)}"
+                f"the key {_join(key, name)!r} is missing; needed are {', '.join(needed)}"
             )
-    return cls(**{name: _value(hints[name], found[name], _join(key, name)) for name in names})
+    return cls(**{name: _value(hints[name], found[name], _join(key, name)) for name in found})
 
 
 def _value(hint: Any, value: Any, key: str) -> Any:
@@ -75,14 +96,23 @@ def _value(hint: Any, value: Any, key: str) -> Any:
         return value
     if origin in (Union, UnionType):
         return structure(_variant(arguments, value, key), value, key)
+    if origin in (dict, tuple):
+        return _parts(origin, arguments, value, key)
+    if dataclasses.is_dataclass(hint):
+        return structure(hint, value, key)  # type: ignore[arg-type]
+    return _plain(hint, value, key)
+
+
+def _parts(origin: type, arguments: tuple[Any, ...], value: Any, key: str) -> Any:
+    """Check the parts of a map, or of a list, which becomes a tuple."""
     if origin is dict:
         return {
             name: _value(arguments[1], part, _join(key, name))
             for name, part in _map(value, key).items()
         }
-    if dataclasses.is_dataclass(hint):
-        return structure(hint, value, key)  # type: ignore[arg-type]
-    return _plain(hint, value, key)
+    if not isinstance(value, list):
+        raise UserError(f"{key} is {value!r}; it must be a list")
+    return tuple(_value(arguments[0], part, f"{key}[{n}]") for n, part in enumerate(value))
 
 
 def _variant(classes: tuple[type, ...], value: Any, key: str) -> type:
