@@ -13,7 +13,8 @@ from mssbench.augmentation.base import Augmentation
 def remix(sources: Tensor, random: torch.Generator) -> Tensor:
     """Permute each source on its own over the examples of the batch.
 
-    As RA, the recurrent-attention network, is trained (its code calls this shuffle).
+    As RA, the ResNet latent separator (Brunner et al., ICTAI 2019), is trained; its code calls
+    this shuffle.
 
     Args:
         sources: (batch, sources, channels, samples).
