@@ -128,6 +128,24 @@ def test_reading_ahead_gives_the_same_batches_in_order(rendition):
     assert list(read_ahead(made, 3, 3)) == []
 
 
+@pytest.mark.parametrize("config", [RANDOM, WINDOWS])
+@pytest.mark.parametrize("ranks", [1, 2, 3, 5])
+def test_the_ranks_shares_make_the_batch_of_one_process(rendition, config, ranks):
+    # Each rank has crops of its own, and the last batch of an epoch of windows holds one alone.
+    each = [crops(rendition, config) for _ in range(ranks)]
+    for n in range(7):
+        whole = crops(rendition, config).batch(n)
+        shares = [made.batch(n, rank, ranks) for rank, made in enumerate(each)]
+        assert torch.equal(torch.cat(shares), whole)
+        assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+@pytest.mark.parametrize(("rank", "ranks"), [(2, 2), (-1, 2), (0, 0)])
+def test_a_rank_that_there_is_not_is_refused(rendition, rank, ranks):
+    with pytest.raises(ValueError, match="rank"):
+        crops(rendition).batch(0, rank, ranks)
+
+
 def test_windows_with_a_margin_reach_into_the_next_ones(rendition):
     plain = windows_of_epoch(crops(rendition, WINDOWS), 0)
     made = make_crops(WINDOWS, rendition, rendition.songs, 4, 0, margin=30)

@@ -17,7 +17,7 @@ def runs(study="htmd_net", scale="paper", dataset=DATASET, seeds=(0,)):
 def edited(tmp_path, change, name="htmd_net"):
     """Return the runs of a study whose file was changed by replacing text."""
     folder = tmp_path / "studies"
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for path in (WORKFLOW / "studies").glob("*.yaml"):
         (folder / path.name).write_text(path.read_text())
     before, after = change
@@ -101,6 +101,17 @@ def test_label_is_not_part_of_the_identity_so_studies_share_weights(tmp_path):
     assert after.id == runs()["mse-mae"].id
 
 
+def test_the_format_of_the_samples_is_part_of_the_names_where_it_is_given(tmp_path):
+    before = runs()["mse-mae"]
+    assert before.rendition == "22050-mono"
+    rate = "rendition: {rate: 22050, "
+    for stored_as, name in (("int16", "22050-mono-int16"), ("float32", "22050-mono")):
+        studies = edited(tmp_path / stored_as, (rate, f"{rate}format: {stored_as}, "))
+        after = expand(studies.load("htmd_net", "paper"), DATASET, [0])[0]
+        assert after.rendition == name
+        assert after.trained != before.trained
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -118,6 +129,7 @@ def test_label_is_not_part_of_the_identity_so_studies_share_weights(tmp_path):
         (("model: wave_u_net ", "model: wave_unet "), "unknown model 'wave_unet'"),
         (("tables: [systems", "tables: [system"), "select.tables: unknown table 'system'"),
         (("rate: 22050", "rate: fast"), "rate is 'fast'"),
+        (("rate: 22050", "rate: 22050, format: int8"), "format is 'int8'.*float32, int16"),
         (("batch_size: 8", "batch: 8"), "'?batch'?"),
         (("kind: windows", "kind: window"), "window"),
         (

@@ -221,6 +221,8 @@ def test_the_caption_warns_of_audio_that_other_papers_do_not_use():
     assert warning in to_markdown(table(dataset="musdb18", scale="paper"))
     usual = [entry | {"rendition": "44100-stereo"} for entry in ROWS]
     assert "audio are not comparable" not in to_markdown(table(rows=usual))
+    stored_as_int16 = [entry | {"rendition": "44100-stereo-int16"} for entry in ROWS]
+    assert to_markdown(table(rows=stored_as_int16)) == to_markdown(table(rows=usual))
 
 
 def test_published_values_stand_beside_ours_with_difference_and_source():

@@ -206,6 +206,25 @@ def test_augmentation_changes_the_course_and_an_empty_list_does_not(rendition, t
     assert losses[2] != losses[0]
 
 
+@pytest.mark.parametrize(
+    "training",
+    [{}, {"crops": {**RANDOM_CROPS, "voiced_share": 0.5}, "augmentation": AUGMENTATION}],
+    ids=["windows", "voiced-augmented"],
+)
+def test_a_training_set_held_in_memory_gives_the_same_weights(
+    rendition, tmp_path, caplog, training
+):
+    caplog.set_level("INFO")
+    read, held, too_large = (
+        run(configuration(TASNET, epochs=2, **training, **budget), rendition, tmp_path / str(n))
+        for n, budget in enumerate([{}, {"memory_gb": 1}, {"memory_gb": 1e-4}])
+    )
+    assert_same(held, read)
+    assert_same(too_large, read)
+    said = [line for line in caplog.messages if "training set" in line]
+    assert ["held in memory" in line for line in said] == [True, False]
+
+
 def stereo_rendition(make_rendition):
     """Return a rendition of noise, whose mixtures are not the sums of their sources."""
     names = ("a", "b", "c", "d")

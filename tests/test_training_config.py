@@ -73,6 +73,14 @@ def test_without_augmentation_nothing_is_augmented_and_the_digest_stays():
     assert TrainingConfig.from_dict(edited("training.augmentation", [])) == config
 
 
+def test_without_a_memory_budget_the_device_decides():
+    assert TrainingConfig.from_dict(CONFIG).training.memory_gb is None
+    null = copy.deepcopy(CONFIG)
+    null["training"]["memory_gb"] = None
+    assert TrainingConfig.from_dict(null).training.memory_gb is None
+    assert TrainingConfig.from_dict(edited("training.memory_gb", 6)).training.memory_gb == 6.0
+
+
 def augmented(*steps, channels="mono", batch_size=8):
     """Return the configuration with a list of augmentations."""
     config = edited("training.augmentation", list(steps))
@@ -153,6 +161,8 @@ def test_augmentation_that_does_not_fit_is_refused(config, words):
         ("training.crops.kind", None, ["'training.crops.kind' is missing", "random, windows"]),
         ("training.crops.steps_per_epoch", 5, ["'training.crops.steps_per_epoch'", "unknown"]),
         ("training.crops.samples", 16384.0, ["training.crops.samples is 16384.0", "whole number"]),
+        ("training.memory_gb", -1, ["training.memory_gb is -1", "at least 0"]),
+        ("training.memory_gb", "6 GB", ["training.memory_gb is '6 GB'", "a number"]),
         ("training.epochs", 0, ["training.epochs is 0", "at least 1"]),
         ("training.epochs", True, ["training.epochs is True", "whole number"]),
         ("training.optimiser.lr", "1e-4", ["training.optimiser.lr is '1e-4'", "write 1.0e-4"]),

@@ -20,6 +20,7 @@ from mssbench.errors import Interrupted, UserError
 VERBS = {
     "data": "list, download, link, render or check a data set",
     "prepare": "decode, downmix and resample a data set to a rendition",
+    "stretch": "add the training songs of a rendition at other tempos",
     "train": "train one model",
     "separate": "separate the test songs of a rendition",
     "score": "score estimates against references",

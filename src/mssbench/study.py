@@ -219,9 +219,15 @@ def resolve(name: str, experiment: Config, dataset: Config, seed: int | None) ->
     config |= {part: experiment[part] for part in SEPARATED}
     separated = f"{stem}-{digest(config)}"
     config |= {part: experiment[part] for part in SCORED}
-    rendition = "{rate}-{channels}".format(**experiment["rendition"])
-    label = experiment["label"]
+    label, rendition = experiment["label"], rendition_name(experiment["rendition"])
     return Run(name, label, seed, trained, separated, f"{stem}-{digest(config)}", rendition, config)
+
+
+def rendition_name(rendition: Config) -> str:
+    """Return what names a rendition's folder, as in ``22050-mono`` and ``22050-mono-int16``."""
+    name = "{rate}-{channels}".format(**rendition)
+    stored_as = rendition.get("format", "float32")
+    return name if stored_as == "float32" else f"{name}-{stored_as}"
 
 
 def check_training(name: str, config: Config) -> None:

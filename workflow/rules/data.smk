@@ -79,9 +79,11 @@ rule rendition:
     params:
         rate=lambda wildcards: wildcards.rendition.split("-")[0],
         channels=lambda wildcards: wildcards.rendition.split("-")[1],
+        # Only int16 is part of the name.
+        format=lambda wildcards: (wildcards.rendition.split("-") + ["float32"])[2],
         code=source_digest("mssbench.commands.prepare"),
     message:
         "Preparing the rendition {wildcards.rendition}"
     shell:
         "mssbench prepare --dataset {input.dataset} --rate {params.rate}"
-        " --channels {params.channels} --workers {threads} --out {output.manifest} --log {log}"
+        " --channels {params.channels} --format {params.format} --workers {threads} --out {output.manifest} --log {log}"

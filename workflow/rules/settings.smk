@@ -63,7 +63,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 
 wildcard_constraints:
-    rendition=r"\d+-(mono|stereo)",
+    rendition=r"\d+-(mono|stereo)(-int16)?",
     trained="|".join(TRAINED) or "none",
     separated="|".join(SEPARATED),
     scored="|".join(SCORED),

@@ -22,6 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate", type=_positive, required=True, help="sample rate in Hz")
     parser.add_argument("--channels", choices=("mono", "stereo"), required=True)
     parser.add_argument(
+        "--format",
+        choices=("float32", "int16"),
+        default="float32",
+        help="how samples are stored; int16 of 16-bit files alone, at half the size "
+        "(default: float32)",
+    )
+    parser.add_argument(
         "--out", type=Path, required=True, help="the manifest.json; songs go beside it"
     )
     parser.add_argument(
@@ -44,5 +51,10 @@ def run(args: argparse.Namespace) -> None:
     if args.out.name != MANIFEST:
         raise UserError(f"--out: found {args.out}; the file must be called {MANIFEST}")
     dataset = Dataset.load(args.dataset)
-    made = prepare(dataset, args.out.parent, args.rate, args.channels, args.workers)
-    log.info("%s: %d songs at %d Hz, %s", args.out, len(made.songs), made.rate, made.channels)
+    made = prepare(
+        dataset, args.out.parent, args.rate, args.channels, args.workers, sample_format=args.format
+    )
+    log.info(
+        "%s: %d songs at %d Hz, %s, %s",
+        *(args.out, len(made.songs), made.rate, made.channels, made.sample_format),
+    )

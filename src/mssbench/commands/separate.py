@@ -78,12 +78,13 @@ def check_rendition(rendition: "Rendition", wanted: dict[str, Any], manifest: Pa
     """Check that a rendition is the wanted one.
 
     Raises:
-        UserError: its rate or channels are others, or it has no test song.
+        UserError: its rate, channels or format are others, or it has no test song.
     """
-    found = {"rate": rendition.rate, "channels": rendition.channels}
-    if found != wanted:
+    rate, channels, stored_as = rendition.rate, rendition.channels, rendition.sample_format
+    found = {"rate": rate, "channels": channels, "format": stored_as}
+    if found != {"format": "float32"} | wanted:
         raise UserError(
-            f"{manifest} is {found['rate']} Hz {found['channels']}, the configuration's rendition "
+            f"{manifest} is {rate} Hz {channels} {stored_as}, the configuration's rendition "
             f"is {wanted}; prepare that one, or change the configuration"
         )
     if not test_songs(rendition):

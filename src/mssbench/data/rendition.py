@@ -1,8 +1,9 @@
 """A data set at one sample rate and channel layout, as memory-mapped arrays.
 
-A rendition is a folder with ``manifest.json`` and, for each song, ``<nnn>.npy`` (float32 of
-(5, channels, samples)) beside ``<nnn>.json``, which says what it was made from. The manifest is
-written last: a folder without one is unfinished, and ``prepare`` continues it song by song.
+A rendition is a folder with ``manifest.json`` and, for each song, ``<nnn>.npy`` (float32 or
+int16 of (5, channels, samples)) beside ``<nnn>.json``, which says what it was made from. The
+manifest is written last: a folder without one is unfinished, and ``prepare`` continues it song by
+song.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ import numpy as np
 
 from mssbench.atomic import write_json
 from mssbench.data.disk import require_free
+from mssbench.data.sample_format import SampleFormat, decoded, require_16_bit
 from mssbench.data.song_array import (
     CHANNEL_COUNTS,
     Channels,
@@ -54,6 +56,7 @@ class Rendition:
         channels: ``mono`` or ``stereo``.
         songs: its songs, in the data set's order.
         dataset: name and digest of the data set it was made from.
+        sample_format: ``float32`` or ``int16``, as which the arrays are stored.
     """
 
     folder: Path
@@ -61,6 +64,7 @@ class Rendition:
     channels: Channels
     songs: tuple[RenditionSong, ...]
     dataset: dict[str, str]
+    sample_format: SampleFormat = "float32"
 
     @property
     def channel_count(self) -> int:
@@ -69,12 +73,26 @@ class Rendition:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 (hex) of rate, channels and every song's name, subset and audio."""
+        """SHA-256 (hex) of rate, channels, format and every song's name, subset and audio."""
         songs = [(song.name, song.subset, song.sha256) for song in self.songs]
-        return hashlib.sha256(json.dumps([self.rate, self.channels, songs]).encode()).hexdigest()
+        told: list[object] = [self.rate, self.channels, songs]
+        if self.sample_format != "float32":
+            told.append(self.sample_format)
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
     def audio(self, song: RenditionSong) -> np.ndarray:
-        """Return the song's stems, float32 of (5, channels, samples), memory-mapped read-only."""
+        """Return the song's stems, float32 of (5, channels, samples), where +-1.0 is full scale.
+
+        They are memory-mapped read-only where they are stored so; of int16 they are a copy of the
+        whole song in memory.
+        """
+        return decoded(self.stored(song))
+
+    def stored(self, song: RenditionSong) -> np.ndarray:
+        """Return the song's stems as they are stored, memory-mapped read-only.
+
+        Excerpts of them become float32 by `mssbench.data.sample_format.decoded`.
+        """
         stems: np.ndarray = np.load(self.folder / song.file, mmap_mode="r")
         return stems
 
@@ -104,8 +122,11 @@ class Rendition:
         try:
             read = json.loads(manifest.read_text(encoding="utf-8"))
             songs = tuple(RenditionSong.of(entry) for entry in read["songs"])
-            sizes = [array_bytes(song.samples, read["channels"]) for song in songs]
-            rendition = cls(manifest.parent, read["rate"], read["channels"], songs, read["dataset"])
+            channels, stored_as = read["channels"], read.get("format", "float32")
+            sizes = [array_bytes(song.samples, channels, stored_as) for song in songs]
+            rendition = cls(
+                manifest.parent, read["rate"], channels, songs, read["dataset"], stored_as
+            )
         except FileNotFoundError:
             raise UserError(f"{manifest}: no such file; run 'mssbench prepare'") from None
         except (ValueError, TypeError, KeyError) as error:
@@ -122,16 +143,28 @@ class Rendition:
 
     def save(self) -> None:
         """Write the manifest."""
-        content = {"rate": self.rate, "channels": self.channels, "digest": self.digest}
+        content = {"rate": self.rate, "channels": self.channels, "format": self.sample_format}
         songs = [asdict(song) for song in self.songs]
         write_json(
             self.folder / MANIFEST,
-            {"dataset": self.dataset, **content, "stems": STEMS, "songs": songs},
+            {
+                "dataset": self.dataset,
+                **content,
+                "digest": self.digest,
+                "stems": STEMS,
+                "songs": songs,
+            },
         )
 
 
 def prepare(
-    dataset: Dataset, folder: Path | str, rate: int, channels: Channels, workers: int = 1
+    dataset: Dataset,
+    folder: Path | str,
+    rate: int,
+    channels: Channels,
+    workers: int = 1,
+    *,
+    sample_format: SampleFormat = "float32",
 ) -> Rendition:
     """Make the rendition of ``dataset`` in ``folder``, or what is missing of it.
 
@@ -145,26 +178,28 @@ def prepare(
         channels: ``mono`` (the mean of the channels) or ``stereo``.
         workers: processes, a song each; 1 works in this process. Each takes about 1.5 GB of
             memory for a song of four minutes in stereo at 44.1 kHz.
+        sample_format: how to store the samples; ``int16`` for 16-bit files alone.
 
     Raises:
-        UserError: a song is at fault (named), the rate cannot be had, the disk has too little
-            space or a worker was killed.
+        UserError: a song is at fault (named), the rate cannot be had, int16 would lose or clip
+            something of a song, the disk has too little space or a worker was killed.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for leftover in folder.glob(".*.partial.npy"):
         leftover.unlink()  # of a killed run
-    recipe = Recipe(dataset.digest, rate, channels, source_digest(*CODE_OF_SAMPLES))
+    code = source_digest(*CODE_OF_SAMPLES)
+    recipe = Recipe(dataset.digest, rate, channels, code, sample_format=sample_format)
     work = {folder / f"{number:03d}.npy": song for number, song in enumerate(dataset.songs)}
     with ThreadPoolExecutor(workers) as threads:
         finished = threads.map(lambda array: finished_song(work[array], array, recipe), work)
         done = {array: song for array, song in zip(work, finished, strict=True) if song}
         missing = {array: song for array, song in work.items() if array not in done}
-        lengths = list(threads.map(lambda song: _length(song, rate), missing.values()))
+        lengths = list(threads.map(lambda song: _length(song, recipe), missing.values()))
     if missing:
         # Until the new one is written, no manifest may vouch for a mixture of old and new arrays.
         (folder / MANIFEST).unlink(missing_ok=True)
-        needed = sum(array_bytes(samples, channels) for samples in lengths)
+        needed = sum(array_bytes(samples, channels, sample_format) for samples in lengths)
         require_free(folder, needed, f"preparing {len(missing)} songs")
     if done:
         log.info("prepare: %d of %d songs are ready", len(done), len(work))
@@ -178,19 +213,21 @@ def prepare(
         progress.close()
     songs = tuple(done[array] for array in work)
     source = {"name": dataset.name, "digest": dataset.digest}
-    rendition = Rendition(folder, rate, channels, songs, source)
+    rendition = Rendition(folder, rate, channels, songs, source, sample_format)
     rendition.save()
     return rendition
 
 
-def _length(song: Song, rate: int) -> int:
-    """Return the song's length at ``rate`` (samples), by its files' headers."""
+def _length(song: Song, recipe: Recipe) -> int:
+    """Return the song's length in the rendition (samples), by its files' headers."""
     from mssbench.data.reader import read_headers
     from mssbench.data.resample import check_rates, resampled_length
 
     try:
         header = read_headers(song)[0]
-        check_rates(header.rate, rate)
+        check_rates(header.rate, recipe.rate)
+        if recipe.sample_format == "int16":
+            require_16_bit(song)
     except UserError as error:
         raise UserError(f"song {song.name!r}: {error}") from None
-    return resampled_length(header.samples, header.rate, rate)
+    return resampled_length(header.samples, header.rate, recipe.rate)

@@ -3,13 +3,15 @@
 import hashlib
 import io
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from mssbench.atomic import atomic_path, write_json
+from mssbench.data.sample_format import DTYPES, SampleFormat, decoded, encoded
 from mssbench.data.songs import STEMS, Song
 from mssbench.errors import UserError
 
@@ -29,6 +31,8 @@ class RenditionSong:
         file: name of its array, beside the manifest.
         sha256: of that file (hex): equal for equal audio, whatever the song is called.
         peak: largest absolute sample of each stem, in the order of STEMS.
+        origin: name of the song that this one is a changed copy of, such as one at another tempo;
+            None for a song of the data set.
     """
 
     name: str
@@ -37,6 +41,7 @@ class RenditionSong:
     file: str
     sha256: str
     peak: tuple[float, ...]
+    origin: str | None = None
 
     @classmethod
     def of(cls, entry: dict[str, Any]) -> "RenditionSong":
@@ -53,26 +58,29 @@ class Recipe:
         rate: sample rate (Hz).
         channels: ``mono`` or ``stereo``.
         code: digest of the code that makes the samples.
+        sample_format: ``float32`` or ``int16``.
     """
 
     source: str
     rate: int
     channels: Channels
     code: str
+    sample_format: SampleFormat = field(default="float32", kw_only=True)
 
 
-def _header(shape: tuple[int, ...]) -> bytes:
+def _header(shape: tuple[int, ...], sample_format: SampleFormat) -> bytes:
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(
-        header, {"descr": "<f4", "fortran_order": False, "shape": shape}
+        header, {"descr": DTYPES[sample_format], "fortran_order": False, "shape": shape}
     )
     return header.getvalue()
 
 
-def array_bytes(samples: int, channels: Channels) -> int:
+def array_bytes(samples: int, channels: Channels, sample_format: SampleFormat = "float32") -> int:
     """Return the size (bytes) of the file that holds a song of ``samples``."""
     shape = (len(STEMS), CHANNEL_COUNTS[channels], samples)
-    return len(_header(shape)) + 4 * int(np.prod(shape))
+    sample = np.dtype(DTYPES[sample_format]).itemsize
+    return len(_header(shape, sample_format)) + sample * int(np.prod(shape))
 
 
 def _sha256(file: Path) -> str:
@@ -86,26 +94,62 @@ def write_song(song: Song, array: Path, recipe: Recipe) -> RenditionSong:
     In memory are the decoded song and one resampled stem.
 
     Raises:
-        UserError: one of the song's files is at fault; the message begins with its name.
+        UserError: one of the song's files is at fault, or int16 would clip it; the message begins
+            with the song's name.
     """
     from mssbench.data.reader import read_song
     from mssbench.data.resample import resample, to_channels
 
     try:
         stems, source_rate = read_song(song)
-        peaks = []
-        with atomic_path(array) as temporary, temporary.open("wb") as file:
-            for number, stem in enumerate(stems):
-                converted = resample(to_channels(stem, recipe.channels), source_rate, recipe.rate)
-                if number == 0:
-                    file.write(_header((len(stems), *converted.shape)))
-                # A plain write, not a memory map: on a full disk that would kill the process.
-                file.write(np.ascontiguousarray(converted).data)
-                peaks.append(float(np.abs(converted).max()))
+        converted = (
+            resample(to_channels(stem, recipe.channels), source_rate, recipe.rate) for stem in stems
+        )
+        return write_stems(song, converted, array, recipe)
     except UserError as error:
         raise UserError(f"song {song.name!r}: {error}") from None
-    samples = converted.shape[-1]
-    made = RenditionSong(song.name, song.subset, samples, array.name, _sha256(array), tuple(peaks))
+
+
+def write_stems(
+    song: Song,
+    stems: Iterable[np.ndarray],
+    array: Path,
+    recipe: Recipe,
+    origin: str | None = None,
+) -> RenditionSong:
+    """Write ``stems`` to ``array``, one after the other, then the note beside it.
+
+    Args:
+        song: gives the name and the subset.
+        stems: (channels, samples) each, float32, in the order of STEMS.
+        array: the file to write.
+        recipe: goes into the note.
+        origin: name of the song that this one is a changed copy of.
+
+    Raises:
+        UserError: the recipe asks for int16, which would clip a stem.
+    """
+    peaks = []
+    with atomic_path(array) as temporary, temporary.open("wb") as file:
+        for number, stem in enumerate(stems):
+            if number == 0:
+                file.write(_header((len(STEMS), *stem.shape), recipe.sample_format))
+            try:
+                stored = encoded(stem, recipe.sample_format)
+            except UserError as error:
+                raise UserError(f"the {STEMS[number]} {error}") from None
+            # A plain write, not a memory map: on a full disk that would kill the process.
+            file.write(np.ascontiguousarray(stored).data)
+            peaks.append(float(np.abs(decoded(stored)).max()))
+    made = RenditionSong(
+        song.name,
+        song.subset,
+        stem.shape[-1],
+        array.name,
+        _sha256(array),
+        tuple(peaks),
+        origin,
+    )
     write_json(array.with_suffix(".json"), {"recipe": asdict(recipe), "song": asdict(made)})
     return made
 

@@ -43,7 +43,8 @@ class Split:
 
     Raises:
         UserError: a test song would train or validate (or the other way round), or two of the
-            parts share a name or, under whatever name, the same audio.
+            parts share a name, a song and a changed copy of it or, under whatever name, the same
+            audio.
     """
 
     train: Songs
@@ -69,18 +70,28 @@ class Split:
 
 
 def _twins(songs: Songs, others: Songs) -> Iterator[tuple[RenditionSong, RenditionSong, str]]:
-    """Yield the pairs of equal name or equal audio across two parts, and what is equal."""
+    """Yield the pairs of equal name, origin or audio across two parts, and what is equal."""
     by_name = {song.name: song for song in songs}
+    by_origin = {_original(song): song for song in songs}
     by_audio = {song.sha256: song for song in songs}
     for other in others:
         if other.name in by_name:
             yield by_name[other.name], other, "name"
+        if _original(other) in by_origin:
+            yield by_origin[_original(other)], other, "origin"
         if other.sha256 in by_audio:
             yield by_audio[other.sha256], other, "audio"
 
 
+def _original(song: RenditionSong) -> str:
+    return song.origin or song.name
+
+
 def split_songs(rendition: Rendition, spec: Mapping[str, Any]) -> Split:
     """Split ``rendition`` as ``spec`` says; its test songs are always the test part.
+
+    Only songs of the data set are chosen among, so that a rendition with changed copies is split
+    as the one without. A copy trains if its original does; copies of other songs are left out.
 
     Args:
         rendition: an opened rendition.
@@ -102,15 +113,17 @@ def split_songs(rendition: Rendition, spec: Mapping[str, Any]) -> Split:
             f"split: kind {kind} takes {', '.join(keys) or 'no other key'}; "
             f"found {', '.join(map(str, given)) or 'none'}"
         )
-    songs = tuple(song for song in rendition.songs if song.subset == "train")
+    candidates = tuple(song for song in rendition.songs if song.subset == "train")
+    songs = tuple(song for song in candidates if song.origin is None)
     if not songs:
         raise UserError(
             f"{rendition.folder}: no song of the train subset, so nothing can be trained; "
             "use a data set with a train folder"
         )
     valid = choose(songs, **given)
+    trained = {song.name for song in songs} - valid
     return Split(
-        train=tuple(song for song in songs if song.name not in valid),
+        train=tuple(song for song in candidates if _original(song) in trained),
         valid=tuple(song for song in songs if song.name in valid),
         test=tuple(song for song in rendition.songs if song.subset == "test"),
     )

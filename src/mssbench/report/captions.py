@@ -23,7 +23,8 @@ def data_line(config: ReportConfig) -> str:
 
 def audio(config: ReportConfig) -> list[str]:
     """Return the channels and sampling rates of the study's rows, as in ``mono 22.05 kHz``."""
-    parts = [row.rendition.split("-") for row in config.rows if row.rendition]
+    # How the samples are stored changes no score.
+    parts = [row.rendition.split("-")[:2] for row in config.rows if row.rendition]
     return list(dict.fromkeys(f"{channels} {int(rate) / 1000:g} kHz" for rate, channels in parts))
 
 

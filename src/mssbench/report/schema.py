@@ -29,7 +29,7 @@ SCHEMA: dict[str, Any] = {
                     "trained": OPTIONAL_TEXT,
                     "separated": TEXT,
                     "kind": {"enum": ["trained", "bound"]},
-                    "rendition": {"type": "string", "pattern": "^[0-9]+-(mono|stereo)$"},
+                    "rendition": {"type": "string", "pattern": "^[0-9]+-(mono|stereo)(-int16)?$"},
                     "loss": TEXT,
                 },
             },

@@ -19,10 +19,12 @@ class RenditionConfig:
     Attributes:
         rate: sampling rate in Hz.
         channels: ``mono`` or ``stereo``.
+        format: ``float32`` or ``int16``, as which samples are stored.
     """
 
     rate: Count
     channels: Literal["mono", "stereo"]
+    format: Literal["float32", "int16"] = "float32"
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,9 @@ class TrainingOptions:
         patience: epochs without a better score after which training stops.
         loss: probe -> its loss.
         augmentation: how training examples are changed, in this order; validation's never are.
+        memory_gb: memory of the device (GB of 10^9 bytes) that the training set may take; a larger
+            one is read from its files. None allows half of a GPU's free memory, and none of a
+            computer's, which keeps the files in memory anyway. Batches are the same either way.
     """
 
     crops: CropsConfig
@@ -117,6 +122,7 @@ class TrainingOptions:
     patience: Count
     loss: dict[str, LossTerm]
     augmentation: tuple[AugmentationConfig, ...] = ()
+    memory_gb: Annotated[float, Minimum(0)] | None = None
 
 
 @dataclass(frozen=True)

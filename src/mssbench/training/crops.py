@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from mssbench.data.rendition import Rendition, RenditionSong
+from mssbench.data.sample_format import decoded
 from mssbench.data.songs import STEMS
 from mssbench.errors import UserError
 from mssbench.training.config import CropsConfig, RandomCropsConfig
@@ -39,6 +40,8 @@ class Crops(ABC):
 
     Attributes:
         steps_per_epoch: batches in an epoch.
+        length: of a crop with its margin (samples).
+        audio: stems of each song, (5, channels, samples), as stored: mappings of the files.
 
     Raises:
         UserError: there is no song.
@@ -60,25 +63,45 @@ class Crops(ABC):
             )
         self.length, self.batch_size = samples + margin, batch_size
         # Opened once: each is a mapping of the file, read where a crop is cut.
-        self._audio = [rendition.audio(song) for song in songs]
-        self._lengths = np.array([audio.shape[-1] for audio in self._audio], dtype=np.int64)
+        self.audio = [rendition.stored(song) for song in songs]
+        self._lengths = np.array([audio.shape[-1] for audio in self.audio], dtype=np.int64)
 
     @abstractmethod
     def places(self, n: int) -> tuple[Indices, Indices]:
         """Return the song numbers and first samples of the ``n``-th batch's crops."""
 
-    def batch(self, n: int) -> Tensor:
-        """Return batch ``n`` (from 0, counted through all epochs).
+    def share(self, n: int, rank: int = 0, ranks: int = 1) -> tuple[Indices, Indices]:
+        """Return the song numbers and first samples of a rank's crops of the ``n``-th batch.
+
+        Raises:
+            ValueError: ``rank`` is not one of 0 to ``ranks - 1``.
+        """
+        if not 0 <= rank < ranks:
+            raise ValueError(f"rank is {rank}; it must be from 0 to {ranks - 1}")
+        songs, starts = self.places(n)
+        own = slice(len(songs) * rank // ranks, len(songs) * (rank + 1) // ranks)
+        return songs[own], starts[own]
+
+    def batch(self, n: int, rank: int = 0, ranks: int = 1) -> Tensor:
+        """Return batch ``n`` (from 0, counted through all epochs), or one rank's share of it.
+
+        The shares, one after the other, are the whole batch. They differ by one crop at most; of
+        a batch with fewer crops than ranks, some are empty.
+
+        Args:
+            n: number of the batch.
+            rank: which of the processes that train together asks, from 0.
+            ranks: how many there are.
 
         Returns:
             Float32 tensor (batch, 5, channels, samples + margin), the stems in the order of
             `STEMS`.
         """
-        songs, starts = self.places(n)
-        crops = np.zeros((len(songs), *self._audio[0].shape[:-1], self.length), dtype=np.float32)
+        songs, starts = self.share(n, rank, ranks)
+        crops = np.zeros((len(songs), *self.audio[0].shape[:-1], self.length), dtype=np.float32)
         for crop, song, start in zip(crops, songs, starts, strict=True):
-            excerpt = self._audio[song][..., start : start + self.length]
-            crop[..., : excerpt.shape[-1]] = excerpt
+            excerpt = self.audio[song][..., start : start + self.length]
+            crop[..., : excerpt.shape[-1]] = decoded(excerpt)
         return torch.from_numpy(crops)
 
 
@@ -116,7 +139,7 @@ class RandomCrops(Crops):
         self._ends = self._lengths.cumsum()
         self._places_in = np.maximum(self._lengths - self.length, 0) + 1
         if voiced_share:
-            self._voiced = VoicedPlaces(self._audio, rendition.rate, self.length)
+            self._voiced = VoicedPlaces(self.audio, rendition.rate, self.length)
 
     def places(self, n: int) -> tuple[Indices, Indices]:
         """Return the song numbers and first samples of the ``n``-th batch's crops."""

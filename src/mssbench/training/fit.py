@@ -16,11 +16,12 @@ def build_fitting(config: TrainingConfig, rendition: Rendition) -> Separator:
             unknown, is not trained, or cannot take the rendition's channels or the crops' length.
     """
     wanted = config.rendition
-    if (rendition.rate, rendition.channels) != (wanted.rate, wanted.channels):
+    found = (rendition.rate, rendition.channels, rendition.sample_format)
+    if found != (wanted.rate, wanted.channels, wanted.format):
         raise UserError(
-            f"the rendition is {rendition.rate} Hz {rendition.channels}, the configuration asks "
-            f"for {wanted.rate} Hz {wanted.channels}; prepare that one or change rendition.rate "
-            "and rendition.channels"
+            "the rendition is {} Hz {} {}, ".format(*found) + "the configuration asks for "
+            f"{wanted.rate} Hz {wanted.channels} {wanted.format}; prepare that one or change "
+            "the keys of rendition"
         )
     name = config.model.name
     model = build(name, config.model.params)

@@ -27,7 +27,6 @@ from mssbench.training.crops import (
     WindowCrops,
     downmix,
     make_crops,
-    read_ahead,
     targets,
     with_mixture,
 )
@@ -35,6 +34,7 @@ from mssbench.training.fit import build_fitting
 from mssbench.training.keeper import Keeper
 from mssbench.training.losses import counted, total_loss
 from mssbench.training.means import Means
+from mssbench.training.resident import batches, on_device
 from mssbench.training.result import Result, StopReason
 from mssbench.training.state import Row, State
 from mssbench.training.update import Adam, FiniteSteps
@@ -121,7 +121,11 @@ class Training:
         crops, batch = self.options.crops, self.options.batch_size
         split = split_songs(rendition, config.split)
         longer = margin(self.options.augmentation)
-        self.crops = make_crops(crops, rendition, split.train, batch, config.seed, margin=longer)
+        self.crops = on_device(
+            make_crops(crops, rendition, split.train, batch, config.seed, margin=longer),
+            device,
+            self.options.memory_gb,
+        )
         self.augment = Chain(self.options.augmentation, config.seed)
         # Validation hears the whole songs in order, whatever the crops, so that epochs compare.
         self.validation = (
@@ -173,7 +177,7 @@ class Training:
         end = (state.epoch + 1) * self.crops.steps_per_epoch
         self.model.train()
         note = self.note()
-        for batch in read_ahead(self.crops, state.step, end, pin=self.device.type == "cuda"):
+        for batch in batches(self.crops, state.step, end, self.device):
             keeper.save_if_due(state)
             total, parts = self.losses(self.augmented(batch, state.step))
             left_out = update.take(total)
@@ -206,7 +210,7 @@ class Training:
         self.model.eval()
         steps = self.validation.steps_per_epoch
         with torch.inference_mode():
-            for batch in read_ahead(self.validation, 0, steps, pin=self.device.type == "cuda"):
+            for batch in batches(self.validation, 0, steps, self.device):
                 # The state still stands before the validation, which a continued run repeats.
                 keeper.save_if_due(self.state)
                 losses = self.losses(downmix(batch, self.model.channels))

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Mapping
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from mssbench.errors import UserError
@@ -54,8 +54,8 @@ def structure(cls: type[T], value: Any, key: str = "") -> T:
     """Build the dataclass ``cls`` from a map whose keys are its fields.
 
     Fields may be numbers, text, literals, ``Annotated`` numbers with a ``Minimum`` or ``Maximum``,
-    maps, lists (``tuple[X, ...]``), other dataclasses, and unions of dataclasses that their literal
-    field ``kind`` tells apart. Those with a default may be left out.
+    maps, lists (``tuple[X, ...]``), other dataclasses, unions of dataclasses that their literal
+    field ``kind`` tells apart, and ``X | None``. Those with a default may be left out.
 
     Args:
         cls: a dataclass.
@@ -95,7 +95,7 @@ def _value(hint: Any, value: Any, key: str) -> Any:
             raise UserError(f"{key} is {value!r}; allowed are {', '.join(map(str, arguments))}")
         return value
     if origin in (Union, UnionType):
-        return structure(_variant(arguments, value, key), value, key)
+        return _either(arguments, value, key)
     if origin in (dict, tuple):
         return _parts(origin, arguments, value, key)
     if dataclasses.is_dataclass(hint):
@@ -113,6 +113,14 @@ def _parts(origin: type, arguments: tuple[Any, ...], value: Any, key: str) -> An
     if not isinstance(value, list):
         raise UserError(f"{key} is {value!r}; it must be a list")
     return tuple(_value(arguments[0], part, f"{key}[{n}]") for n, part in enumerate(value))
+
+
+def _either(arguments: tuple[Any, ...], value: Any, key: str) -> Any:
+    """Check a value that may be None, or a map that is one of several dataclasses."""
+    if NoneType not in arguments:
+        return structure(_variant(arguments, value, key), value, key)
+    (other,) = (argument for argument in arguments if argument is not NoneType)
+    return None if value is None else _value(other, value, key)
 
 
 def _variant(classes: tuple[type, ...], value: Any, key: str) -> type:

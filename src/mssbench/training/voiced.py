@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from mssbench.data.sample_format import decoded
 from mssbench.data.songs import STEMS
 from mssbench.errors import UserError
 
@@ -23,14 +24,14 @@ def voiced_segments(vocals: np.ndarray, chunk: int) -> Indices:
     song's highest. What fills no whole chunk at the song's end is not voiced.
 
     Args:
-        vocals: (channels, samples).
+        vocals: (channels, samples), as a rendition stores them.
         chunk: samples a chunk.
 
     Returns:
         (segments, 2): first sample of each longest run of voiced chunks, and the one behind it.
     """
     whole = vocals.shape[-1] // chunk * chunk
-    level = np.abs(vocals[:, :whole]).mean(axis=0).reshape(-1, chunk).mean(axis=1)
+    level = np.abs(decoded(vocals[:, :whole])).mean(axis=0).reshape(-1, chunk).mean(axis=1)
     voiced = level > THRESHOLD * level.max(initial=0)
     changes = np.diff(voiced.astype(np.int8), prepend=0, append=0)
     starts, ends = np.flatnonzero(changes == 1), np.flatnonzero(changes == -1)
@@ -41,7 +42,8 @@ class VoicedPlaces:
     """Places of crops that lie wholly within voiced segments; all of them are equally likely.
 
     Args:
-        songs: stems of each, (5, channels, samples) in the order of `STEMS`; may be mapped files.
+        songs: stems of each, (5, channels, samples) in the order of `STEMS`, as stored; may be
+            mapped files.
         rate: their sampling rate in Hz.
         length: of a crop (samples).
 

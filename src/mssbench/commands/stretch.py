@@ -1,0 +1,70 @@
+"""``mssbench stretch``: add a rendition's training songs at other tempos."""
+
+import argparse
+import logging
+from pathlib import Path
+
+from mssbench.commands.options import positive
+from mssbench.errors import UserError
+
+log = logging.getLogger(__name__)
+
+LAWS = ("ra_paper", "ra_code")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's options to ``parser``."""
+    parser.add_argument("--rendition", type=Path, required=True, help="its manifest.json")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="the new manifest.json; songs go beside it"
+    )
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument(
+        "--factors", type=float, nargs="+", help="tempo factors; above 1 is faster, 1 is no copy"
+    )
+    which.add_argument(
+        "--like", choices=LAWS, help="factors and probabilities of RA's paper or of its code"
+    )
+    parser.add_argument(
+        "--probabilities",
+        type=float,
+        nargs="+",
+        help="one a factor (default: equal); with --copies",
+    )
+    parser.add_argument(
+        "--copies",
+        type=positive,
+        help="draw so many different factors a song (default: all factors)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="decides the draw (default: 0)")
+    parser.add_argument("--workers", type=positive, default=1, help="parallel processes")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Make the rendition, or what is missing of it.
+
+    Raises:
+        UserError: options that do not go together, the manifest is to have another name, or see
+            ``stretch_songs`` and ``Tempos``.
+    """
+    from mssbench.data.rendition import MANIFEST, Rendition
+    from mssbench.stretching.offline import stretch_songs
+    from mssbench.stretching.tempos import KNOWN, Tempos
+
+    if args.out.name != MANIFEST:
+        raise UserError(f"--out: found {args.out}; the file must be called {MANIFEST}")
+    if args.seed < 0:
+        raise UserError(f"--seed: found {args.seed}; allowed is 0 or more")
+    if args.probabilities and (args.like or args.copies is None):
+        raise UserError("--probabilities: goes with --factors and --copies only")
+    if args.like:
+        tempos = KNOWN[args.like]
+    else:
+        probabilities = tuple(args.probabilities) if args.probabilities else None
+        tempos = Tempos(tuple(args.factors), probabilities)
+    rendition = Rendition.open(args.rendition)
+    made = stretch_songs(
+        rendition, args.out.parent, tempos, copies=args.copies, seed=args.seed, workers=args.workers
+    )
+    further = len(made.songs) - len(rendition.songs)
+    log.info("%s: %d songs, %d of them stretched", args.out, len(made.songs), further)

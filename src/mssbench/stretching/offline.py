@@ -1,0 +1,189 @@
+"""Further training songs of a rendition: the same songs at other tempos."""
+
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mssbench.data.disk import require_free, size
+from mssbench.data.rendition import MANIFEST, Rendition, RenditionSong
+from mssbench.data.song_array import Recipe, array_bytes, finished_song, write_stems
+from mssbench.data.songs import Song
+from mssbench.errors import UserError
+from mssbench.progress import Progress
+from mssbench.provenance import source_digest
+from mssbench.stretching.phase_vocoder import stretch, stretched_length
+from mssbench.stretching.tempos import Tempos
+from mssbench.workers import work_through
+
+log = logging.getLogger(__name__)
+
+# An array is made anew when the code of this module, or of what it imports, changes.
+CODE_OF_SAMPLES = "mssbench.stretching.phase_vocoder"
+
+
+@dataclass(frozen=True)
+class StretchRecipe(Recipe):
+    """What decides a stretched song's array; its source is the original's array.
+
+    Args:
+        factor: above 1 is faster.
+    """
+
+    factor: float
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A stretched song that is to be made.
+
+    Args:
+        original: the song of the rendition.
+        stems: its array.
+        array: the file to write.
+        recipe: how.
+    """
+
+    original: RenditionSong
+    stems: Path
+    array: Path
+    recipe: StretchRecipe
+
+    @property
+    def song(self) -> Song:
+        """Name and subset of the copy."""
+        name = f"{self.original.name} (tempo x{_written(self.recipe.factor)})"
+        return Song(name, self.original.subset, self.stems)
+
+    @property
+    def samples(self) -> int:
+        """Length of the copy."""
+        return stretched_length(self.original.samples, self.recipe.factor)
+
+
+def _written(factor: float) -> str:
+    """Return ``1.10`` for 1.1, and more digits where two do not tell the factor."""
+    short = f"{factor:.2f}"
+    return short if float(short) == factor else repr(factor)
+
+
+def stretch_songs(
+    rendition: Rendition,
+    folder: Path | str,
+    tempos: Tempos,
+    *,
+    copies: int | None = None,
+    seed: int = 0,
+    workers: int = 1,
+) -> Rendition:
+    """Make a rendition of the songs of ``rendition`` and its training songs at other tempos.
+
+    All sources of a song have one factor, and the mixture is their sum. The originals' arrays are
+    linked, not copied. Test songs get no copies. Songs that an interrupted run finished are kept.
+
+    Args:
+        rendition: stays as it is.
+        folder: gets the manifest and the arrays; another than the rendition's.
+        tempos: the factors.
+        copies: how many are drawn for each song, see `Tempos.drawn`; None makes all.
+        seed: decides the draw.
+        workers: processes, a song each.
+
+    Raises:
+        UserError: the folder is the rendition's own, the rendition holds int16, has stretched
+            songs or no training song, the disk has too little space or a worker was killed.
+    """
+    folder = Path(folder)
+    if rendition.sample_format != "float32":
+        raise UserError(
+            f"{rendition.folder}: holds {rendition.sample_format}, which a stretched song may clip; "
+            "stretch the float32 rendition"
+        )
+    if folder.resolve() == rendition.folder.resolve():
+        raise UserError(f"{folder}: is the folder of the rendition itself; choose another for it")
+    work = {copy.array: copy for copy in _planned(rendition, folder, tempos, copies, seed)}
+    folder.mkdir(parents=True, exist_ok=True)
+    for leftover in folder.glob(".*.partial*"):
+        leftover.unlink()  # of a killed run
+    finished = {array: finished_song(copy.song, array, copy.recipe) for array, copy in work.items()}
+    done = {array: song for array, song in finished.items() if song}
+    missing = {array: copy for array, copy in work.items() if array not in done}
+    needed = sum(array_bytes(copy.samples, rendition.channels) for copy in missing.values())
+    log.info(
+        "stretch: %d of %d stretched songs are to be made; %s on disk",
+        len(missing),
+        len(work),
+        size(needed),
+    )
+    require_free(folder, needed, f"stretching {len(missing)} songs")
+    # Until the new one is written, no manifest may vouch for a mixture of old and new arrays.
+    (folder / MANIFEST).unlink(missing_ok=True)
+    progress = Progress("stretch", total=len(work), done=len(done))
+    try:
+        tasks = {array: partial(write_copy, copy) for array, copy in missing.items()}
+        for array, made in work_through(tasks, workers, preload=(CODE_OF_SAMPLES,)):
+            done[array] = made.result()
+            progress.advance(note=done[array].name)
+    finally:
+        progress.close()
+    for song in rendition.songs:
+        _link(rendition.folder / song.file, folder / song.file)
+    songs = (*rendition.songs, *(done[array] for array in work))
+    stretched = replace(rendition, folder=folder, songs=songs)
+    stretched.save()
+    return stretched
+
+
+def _planned(
+    rendition: Rendition, folder: Path, tempos: Tempos, copies: int | None, seed: int
+) -> Iterator[Copy]:
+    if any(song.origin for song in rendition.songs):
+        raise UserError(
+            f"{rendition.folder}: has stretched songs already; give the rendition of 'mssbench "
+            "prepare' that they were made from, with all factors at once"
+        )
+    originals = [song for song in rendition.songs if song.subset == "train"]
+    if not originals:
+        raise UserError(f"{rendition.folder}: no song of the train subset, so none to stretch")
+    code = source_digest(CODE_OF_SAMPLES)
+    for song in originals:
+        for factor in tempos.drawn(song.name, copies, seed):
+            array = folder / f"{Path(song.file).stem}-x{_written(factor)}.npy"
+            recipe = StretchRecipe(song.sha256, rendition.rate, rendition.channels, code, factor)
+            yield Copy(song, rendition.folder / song.file, array, recipe)
+
+
+def write_copy(copy: Copy) -> RenditionSong:
+    """Stretch one song and write its array and its note; in memory is the stretched song."""
+    stems = np.load(copy.stems, mmap_mode="r")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # songs run in parallel processes
+    try:
+        # Source by source: all at once are no faster, and need more memory.
+        sources = [
+            stretch(torch.from_numpy(np.array(source)), copy.recipe.factor).numpy()
+            for source in stems[1:]
+        ]
+    finally:
+        torch.set_num_threads(before)
+    # Not the stretched mixture: the vocoder is not linear, and a mixture is the sum of its sources.
+    mixture = np.sum(sources, axis=0)
+    return write_stems(
+        copy.song, [mixture, *sources], copy.array, copy.recipe, origin=copy.original.name
+    )
+
+
+def _link(array: Path, link: Path) -> None:
+    """Let ``link`` be another name of ``array``, or point to it from another disk."""
+    if link.exists() and link.samefile(array):
+        return
+    link.unlink(missing_ok=True)
+    try:
+        os.link(array.resolve(), link)
+    except OSError:
+        link.symlink_to(os.path.relpath(array.resolve(), link.parent.resolve()))
