@@ -195,7 +195,7 @@ def test_renditions_that_cannot_be_stretched_are_refused(rendition, folder, tmp_
 
 def test_int16_is_refused_before_anything_is_written(rendition, folder):
     stored = replace(rendition, sample_format="int16")
-    with pytest.raises(UserError, match="holds int16.*stretch the float32 rendition"):
+    with pytest.raises(UserError, match=r"holds int16.*stretch the float32 rendition"):
         stretch_songs(stored, folder, TWO)
     assert not folder.exists()
 

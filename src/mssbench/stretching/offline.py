@@ -101,8 +101,8 @@ def stretch_songs(
     folder = Path(folder)
     if rendition.sample_format != "float32":
         raise UserError(
-            f"{rendition.folder}: holds {rendition.sample_format}, which a stretched song may clip; "
-            "stretch the float32 rendition"
+            f"{rendition.folder}: holds {rendition.sample_format}, in which a stretched song may "
+            "clip; stretch the float32 rendition"
         )
     if folder.resolve() == rendition.folder.resolve():
         raise UserError(f"{folder}: is the folder of the rendition itself; choose another for it")
