@@ -161,7 +161,11 @@ def test_wave_u_net_of_sisec_2018_has_its_known_vocals_sdr(tmp_path):
     if not STL1.exists():
         pytest.skip("the SiSEC 2018 scores of STL1 are not on this machine")
     with tarfile.open(STL1) as archive:
-        archive.extractall(tmp_path, filter="data")
+        # Written by hand: Python 3.11 has no safe extraction before its fourth release.
+        for member in archive.getmembers():
+            if member.isfile() and member.name.endswith(".json"):
+                content = archive.extractfile(member).read()
+                (tmp_path / Path(member.name).name).write_bytes(content)
     scores = read_museval_json("STL1", sorted(tmp_path.rglob("*.json")))
     found = aggregate(scores, ["vocals"], ["SDR"], ALL).set_index("aggregation")
     assert found["value"].to_dict() == pytest.approx(
