@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from mssbench.data.songs import STEMS
 from mssbench.errors import UserError
 from mssbench.training.config import RandomCropsConfig, WindowCropsConfig
 from mssbench.training.crops import (
@@ -259,7 +260,7 @@ def test_a_model_of_one_channel_hears_the_average_of_two():
 
 def test_targets_are_taken_by_name_and_the_accompaniment_is_all_but_the_vocals():
     stems = torch.randn(3, 5, 2, 16)
-    mixture, truth = targets(stems, ("vocals", "accompaniment", "drums"))
+    mixture, truth = targets(stems, STEMS, ("vocals", "accompaniment", "drums"))
     assert torch.equal(mixture, stems[:, 0])
     assert torch.equal(truth[:, 0], stems[:, 4])
     assert torch.equal(truth[:, 1], stems[:, 0] - stems[:, 4])

@@ -3,9 +3,15 @@ import math
 import pytest
 import torch
 
-from mssbench.errors import UserError
 from mssbench.training.config import LossTerm
-from mssbench.training.losses import mae, mse, negative_si_sdr, total_loss
+from mssbench.training.losses import (
+    mae,
+    mse,
+    negative_si_sdr,
+    negative_si_snr,
+    probes_of,
+    total_loss,
+)
 from mssbench.training.means import Means
 
 SINE = torch.sin(torch.arange(1000) * 2 * math.pi / 100)
@@ -51,13 +57,17 @@ def test_si_sdr_is_finite_and_teaches_silence_where_the_target_is_silent():
     assert negative_si_sdr(torch.zeros(10), torch.zeros(10)) == pytest.approx(0)
 
 
-def outputs():
-    return {"final": torch.full((2, 1, 1, 4), 0.5), "intermediate": torch.full((2, 1, 1, 4), 0.2)}
+def compared():
+    truth = torch.zeros(2, 1, 1, 4)
+    return {
+        "final": (torch.full_like(truth, 0.5), truth),
+        "intermediate": (torch.full_like(truth, 0.2), truth),
+    }
 
 
 def test_the_total_is_the_weighted_sum_and_the_parts_carry_no_weight():
     spec = {"final": LossTerm("mae", 1.0), "intermediate": LossTerm("mse", 0.5)}
-    total, parts = total_loss(outputs(), torch.zeros(2, 1, 1, 4), spec)
+    total, parts = total_loss(compared(), spec)
     assert {probe: value.item() for probe, value in parts.items()} == {
         "final": pytest.approx(0.5),
         "intermediate": pytest.approx(0.04),
@@ -67,19 +77,37 @@ def test_the_total_is_the_weighted_sum_and_the_parts_carry_no_weight():
 
 def test_a_probe_of_weight_zero_does_not_count():
     spec = {"final": LossTerm("mae", 2.0), "intermediate": LossTerm("mse", 0.0)}
-    total, parts = total_loss(outputs(), torch.zeros(2, 1, 1, 4), spec)
+    total, parts = total_loss(compared(), spec)
     assert list(parts) == ["final"]
     assert total.item() == pytest.approx(1.0)
 
 
-def test_an_unknown_probe_is_refused_with_those_of_the_model():
-    with pytest.raises(UserError, match=r"loss\.masked: .* final, intermediate"):
-        total_loss(outputs(), torch.zeros(2, 1, 1, 4), {"masked": LossTerm("mae", 1.0)})
+def test_several_terms_may_look_at_one_probe_and_reward_what_is_unlike():
+    spec = {"final": LossTerm("mae", 1.0), "unlike": LossTerm("mse", -0.1, "final")}
+    assert probes_of(spec) == ("final",)
+    assert total_loss(compared(), spec)[0].item() == pytest.approx(0.5 - 0.1 * 0.25)
+
+
+def test_si_snr_passes_over_silent_targets():
+    target = torch.stack([SINE, torch.zeros_like(SINE)])
+    estimate = target + 0.1 * torch.randn(target.shape, generator=torch.manual_seed(0))
+    alone = negative_si_snr(estimate[:1], target[:1])
+    assert negative_si_snr(estimate, target).item() == pytest.approx(alone.item())
+    assert negative_si_snr(3 * estimate, target).item() == pytest.approx(alone.item(), abs=1e-4)
+    assert negative_si_snr(estimate[1:], target[1:]) == 0
+
+
+def test_a_penalty_is_the_mean_of_what_the_model_computes():
+    value = torch.tensor([1.0, 3.0])
+    total, _ = total_loss({"final": (value, torch.zeros(2))}, {"final": LossTerm("penalty", 0.5)})
+    assert total.item() == pytest.approx(1.0)
 
 
 def test_an_output_of_another_shape_is_not_broadcast():
     with pytest.raises(ValueError, match="final"):
-        total_loss(outputs(), torch.zeros(2, 1, 1, 1), {"final": LossTerm("mae", 1.0)})
+        total_loss(
+            {"final": (torch.zeros(2, 4), torch.zeros(2, 1))}, {"final": LossTerm("mae", 1.0)}
+        )
 
 
 def test_means_weigh_batches_by_their_items_and_skip_what_is_left_out():

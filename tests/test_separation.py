@@ -13,8 +13,9 @@ from torch import nn
 
 from mssbench import cli
 from mssbench.data.rendition import Rendition
+from mssbench.data.songs import STEMS
 from mssbench.errors import UserError
-from mssbench.models.base import Baseline, Separator
+from mssbench.models.base import Separator, Untrained
 from mssbench.models.registry import build
 from mssbench.overlap_add import OverlapAdd
 from mssbench.separation import (
@@ -236,14 +237,15 @@ def test_overlap_of_one_is_refused():
 
 
 def test_baseline_is_given_the_whole_song():
-    class Oracle(Baseline):
+    class Oracle(Untrained):
         targets = ("vocals",)
+        needs_sources = True
 
-        def separate(self, stems):
-            return {"vocals": np.asarray(stems[4])}
+        def separate(self, mixture, sources):
+            return {"vocals": np.asarray(sources["vocals"])}
 
     stems = np.stack([noise(500, seed=seed) for seed in range(5)])
-    (block,) = separate_song(Oracle(), stems, SeparationConfig(64, 0.0))
+    (block,) = separate_song(Oracle(), stems, STEMS, SeparationConfig(64, 0.0))
     assert np.array_equal(block["vocals"], stems[4])
     assert np.array_equal(block["accompaniment"], stems[0] - stems[4])
 

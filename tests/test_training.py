@@ -82,8 +82,8 @@ def validation_loss(model, rendition, song, spec, samples=2048):
     losses = []
     with torch.no_grad():
         for n in range(crops.steps_per_epoch):
-            mixture, truth = targets(crops.batch(n), model.targets)
-            losses.append(total_loss(model(mixture), truth, spec)[0].item())
+            mixture, truth = targets(crops.batch(n), rendition.stems, model.targets)
+            losses.append(total_loss(model.compare(mixture, truth, spec), spec)[0].item())
     return sum(losses) / len(losses)
 
 

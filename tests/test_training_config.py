@@ -174,7 +174,7 @@ def test_augmentation_that_does_not_fit_is_refused(config, words):
             "l1",
             ["training.loss.final.kind is 'l1'", "mae, mse, si_sdr"],
         ),
-        ("training.loss.final.weight", -1, ["training.loss.final.weight is -1", "at least 0"]),
+        ("training.loss.final.weight", "1", ["training.loss.final.weight is '1'", "number"]),
         ("training.loss", {}, ["training.loss", "weight above 0"]),
         ("rendition.channels", "both", ["rendition.channels is 'both'", "mono, stereo"]),
         ("model", "htmd_net", ["model is 'htmd_net'", "map"]),

@@ -1,7 +1,7 @@
 """Separation of whole songs, segment by segment, in memory that does not grow with the song."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -9,9 +9,8 @@ import numpy as np
 import torch
 from numpy.lib.stride_tricks import sliding_window_view
 
-from mssbench.data.songs import STEMS
 from mssbench.errors import UserError
-from mssbench.models.base import Baseline, Model, Separator
+from mssbench.models.base import Model, Separator, Untrained
 from mssbench.overlap_add import OverlapAdd
 from mssbench.training.structure import Minimum
 
@@ -47,25 +46,28 @@ class SeparationConfig:
             raise UserError(f"separation.overlap is {self.overlap:g}; it must be below 1")
 
 
-def separate_song(model: Model, stems: np.ndarray, config: SeparationConfig) -> Iterator[Estimates]:
+def separate_song(
+    model: Model, stems: np.ndarray, names: Sequence[str], config: SeparationConfig
+) -> Iterator[Estimates]:
     """Separate one song.
 
     Args:
-        model: a separator, which hears the mixture alone, or a baseline, which is given all stems
-            of the whole song at once.
-        stems: (5, channels, samples) in the order of ``STEMS``; may be memory-mapped.
-        config: how to cut the song; a baseline does not heed it.
+        model: a separator, which hears the mixture alone, or an untrained method, which is given
+            the whole song at once.
+        stems: (stems, channels, samples); may be memory-mapped.
+        names: of the stems, the mixture first.
+        config: how to cut the song; an untrained method does not heed it.
 
     Yields:
-        Consecutive blocks of the estimates. Of vocals and accompaniment, a model that gives one
-        gets the other as the mixture minus it.
+        Consecutive blocks of the estimates, completed by `with_complement`.
 
     Raises:
         UserError: segments or channels do not suit the model.
     """
-    mixture = stems[STEMS.index("mixture")]
-    if isinstance(model, Baseline):
-        yield with_complement(model.separate(stems), mixture)
+    mixture = stems[0]
+    if isinstance(model, Untrained):
+        sources = dict(zip(names[1:], stems[1:], strict=True)) if model.needs_sources else {}
+        yield with_complement(model.separate(mixture, sources), mixture)
         return
     yield from separate_stream(
         model,

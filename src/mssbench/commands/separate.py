@@ -118,7 +118,7 @@ def separate_songs(
     start = time.monotonic()
     for song in track(songs, "separate", len(songs)):
         files = {target: f"{song.name}/{target}.wav" for target in targets}
-        blocks = separate_song(model, rendition.audio(song), separation)
+        blocks = separate_song(model, rendition.audio(song), rendition.stems, separation)
         paths = {target: out.parent / file for target, file in files.items()}
         write_estimates(blocks, paths, rendition.rate, rendition.channel_count)
         entries.append({"name": song.name, "files": files, "samples": song.samples})

@@ -65,6 +65,7 @@ class Rendition:
     songs: tuple[RenditionSong, ...]
     dataset: dict[str, str]
     sample_format: SampleFormat = "float32"
+    stems: tuple[str, ...] = STEMS
 
     @property
     def channel_count(self) -> int:
@@ -81,7 +82,7 @@ class Rendition:
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
     def audio(self, song: RenditionSong) -> np.ndarray:
-        """Return the song's stems, float32 of (5, channels, samples), where +-1.0 is full scale.
+        """Return the song's stems, float32 of (stems, channels, samples); full scale is +-1.0.
 
         They are memory-mapped read-only where they are stored so; of int16 they are a copy of the
         whole song in memory.
@@ -125,7 +126,13 @@ class Rendition:
             channels, stored_as = read["channels"], read.get("format", "float32")
             sizes = [array_bytes(song.samples, channels, stored_as) for song in songs]
             rendition = cls(
-                manifest.parent, read["rate"], channels, songs, read["dataset"], stored_as
+                manifest.parent,
+                read["rate"],
+                channels,
+                songs,
+                read["dataset"],
+                stored_as,
+                tuple(read["stems"]),
             )
         except FileNotFoundError:
             raise UserError(f"{manifest}: no such file; run 'mssbench prepare'") from None
@@ -151,7 +158,7 @@ class Rendition:
                 "dataset": self.dataset,
                 **content,
                 "digest": self.digest,
-                "stems": STEMS,
+                "stems": self.stems,
                 "songs": songs,
             },
         )

@@ -1,11 +1,30 @@
-"""What a model is: a separator, which is trained, or a baseline, which is not."""
+"""What a model is: a separator, which is trained, or an untrained method."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor, nn
 
 from mssbench.errors import UserError
+
+Compared = dict[str, tuple[Tensor, Tensor]]
+"""Probe -> what the model says there and what it should say, of one shape."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A configuration that a paper or its code describes.
+
+    Attributes:
+        params: arguments of the model's constructor, those that differ from its defaults.
+        rate: sample rate that it is trained at there (Hz).
+    """
+
+    params: dict[str, Any]
+    rate: int
 
 
 class Separator(nn.Module, ABC):
@@ -16,12 +35,18 @@ class Separator(nn.Module, ABC):
         channels: audio channels of the mixture and of every estimate.
         multiple: the mixture's length must be a multiple of this (samples).
         context: samples lost at each side of the output; 0 where it is as long as the input.
+        rate: the sample rate that it must be given (Hz); None where any will do.
+        probes: the points of the network that a loss may look at.
+        variants: name -> configuration, at paper scale.
     """
 
     targets: tuple[str, ...]
     channels: int
-    multiple: int
+    multiple: int = 1
     context: int = 0
+    rate: int | None = None
+    probes: tuple[str, ...] = ("final",)
+    variants: ClassVar[dict[str, Variant]] = {}
 
     @abstractmethod
     def forward(self, mixture: Tensor) -> dict[str, Tensor]:
@@ -32,8 +57,23 @@ class Separator(nn.Module, ABC):
 
         Returns:
             The estimates under ``"final"``, (batch, targets, channels, samples), and any other
-            points of the network that a loss may look at, of the same shape.
+            waveforms that the network makes on the way.
         """
+
+    def compare(self, mixture: Tensor, sources: Tensor, probes: Collection[str]) -> Compared:
+        """Return what losses compare while training.
+
+        A model whose losses look at spectrograms, at other rates or at its latent
+        representations overrides this: each probe has a domain of its own.
+
+        Args:
+            mixture: waveforms (batch, channels, samples).
+            sources: the targets' true waveforms (batch, targets, channels, samples).
+            probes: which of ``self.probes`` are wanted.
+        """
+        outputs = self(mixture)
+        heard = slice(self.context, sources.shape[-1] - self.context)
+        return {probe: (outputs[probe], sources[..., heard]) for probe in probes}
 
     def check(self, mixture: Tensor) -> None:
         """Check a mixture's shape.
@@ -55,25 +95,30 @@ class Separator(nn.Module, ABC):
             )
 
 
-class Baseline(ABC):
-    """A separation that nothing is learned for: the mixture itself, or an oracle.
+class Untrained(ABC):
+    """A separation that nothing is learned for: a spatial method, an oracle, the mixture itself.
 
     Attributes:
         targets: the sources it estimates.
+        needs_sources: whether it must be told the true sources, as an oracle must.
     """
 
     targets: tuple[str, ...]
+    needs_sources: bool = False
 
     @abstractmethod
-    def separate(self, stems: np.ndarray) -> dict[str, np.ndarray]:
+    def separate(
+        self, mixture: np.ndarray, sources: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
         """Estimate the targets of one song.
 
         Args:
-            stems: the song's stems (5, channels, samples), in the order of ``STEMS``.
+            mixture: waveform (channels, samples).
+            sources: the true sources by name, in the same shape; empty where they are not known.
 
         Returns:
             Target -> waveform (channels, samples), float32.
         """
 
 
-Model = Separator | Baseline
+Model = Separator | Untrained

@@ -1,18 +1,15 @@
 """What the estimates of a model are compared with: the mixture itself and an ideal mask."""
 
+from collections.abc import Mapping
 from functools import reduce
 
 import numpy as np
 from scipy.signal import istft, stft
 
-from mssbench.data.songs import SOURCES, STEMS
-from mssbench.models.base import Baseline
-
-VOCALS = STEMS.index("vocals")
-ACCOMPANIMENT = [STEMS.index(source) for source in SOURCES if source != "vocals"]
+from mssbench.models.base import Untrained
 
 
-class Mixture(Baseline):
+class Mixture(Untrained):
     """The mixture as the estimate of every target: what separating nothing scores.
 
     SiSEC 2018's MIX divides the mixture by the number of sources, so its scores differ.
@@ -20,13 +17,14 @@ class Mixture(Baseline):
 
     targets = ("vocals", "accompaniment")
 
-    def separate(self, stems: np.ndarray) -> dict[str, np.ndarray]:
+    def separate(
+        self, mixture: np.ndarray, sources: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
         """Return the mixture for both targets, (channels, samples)."""
-        mixture = np.asarray(stems[0], dtype=np.float32)
-        return dict.fromkeys(self.targets, mixture)
+        return dict.fromkeys(self.targets, np.asarray(mixture, dtype=np.float32))
 
 
-class IdealRatioMask(Baseline):
+class IdealRatioMask(Untrained):
     """Masks made from the true sources: about the best that masking magnitudes can reach.
 
     In each channel and bin of the short-time Fourier transform, source j takes the share
@@ -43,6 +41,7 @@ class IdealRatioMask(Baseline):
     """
 
     targets = ("vocals", "accompaniment")
+    needs_sources = True
 
     def __init__(self, exponent: float = 2.0, window: int = 2048) -> None:
         if not exponent > 0:
@@ -50,26 +49,32 @@ class IdealRatioMask(Baseline):
         self.exponent = exponent
         self.window = window
 
-    def separate(self, stems: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the estimates for stems (5, channels, samples), each (channels, samples)."""
+    def separate(
+        self, mixture: np.ndarray, sources: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """Return the estimates, each (channels, samples)."""
         # One channel at a time: spectrograms of a whole song are large.
-        channels = [self._separate_channel(stems[:, channel]) for channel in range(stems.shape[1])]
+        channels = [
+            self._separate_channel(wave, {name: source[n] for name, source in sources.items()})
+            for n, wave in enumerate(mixture)
+        ]
         return {
             target: np.stack([channel[target] for channel in channels]) for target in self.targets
         }
 
-    def _separate_channel(self, stems: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the estimates for one channel's stems (5, samples), each (samples,)."""
-        others = (self._power(stems[source]) for source in ACCOMPANIMENT)
-        powers = {"vocals": self._power(stems[VOCALS]), "accompaniment": reduce(np.add, others)}
+    def _separate_channel(
+        self, mixture: np.ndarray, sources: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """Return the estimates for one channel's waveforms (samples,), each (samples,)."""
+        others = (self._power(wave) for name, wave in sources.items() if name != "vocals")
+        powers = {"vocals": self._power(sources["vocals"]), "accompaniment": reduce(np.add, others)}
         # The tiny term keeps a bin in which every source is silent from giving 0 / 0.
         total = powers["vocals"] + powers["accompaniment"] + float(np.finfo(np.float64).eps)
-        mixture = self._transform(stems[0])
-        samples = stems.shape[1]
+        spectrogram = self._transform(mixture)
         estimates = {}
         for target, power in powers.items():
-            _, wave = istft(power / total * mixture, nperseg=self.window)
-            estimates[target] = wave[:samples].astype(np.float32, copy=False)
+            _, wave = istft(power / total * spectrogram, nperseg=self.window)
+            estimates[target] = wave[: len(mixture)].astype(np.float32, copy=False)
         return estimates
 
     def _transform(self, wave: np.ndarray) -> np.ndarray:

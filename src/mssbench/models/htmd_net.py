@@ -93,6 +93,7 @@ class HTMDNet(Separator):
     """
 
     targets = ("vocals",)
+    probes = ("final", "intermediate")
 
     def __init__(
         self,

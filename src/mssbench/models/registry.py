@@ -6,7 +6,8 @@ read from its signature, so a study's file is checked against the code itself.
 
 import inspect
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
 from mssbench.errors import UserError
 from mssbench.validation import number_hint
@@ -22,13 +23,13 @@ SEPARATORS = {
 }
 """Models that are trained: name -> ``module:Class``; the module is imported on use."""
 
-BASELINES = {
+UNTRAINED = {
     "ideal_ratio_mask": "mssbench.models.baselines:IdealRatioMask",
     "mixture": "mssbench.models.baselines:Mixture",
 }
 """Models that nothing is learned for: name -> ``module:Class``."""
 
-MODELS = SEPARATORS | BASELINES
+MODELS = SEPARATORS | UNTRAINED
 
 
 def address_of(name: str) -> tuple[str, str]:
@@ -75,8 +76,10 @@ def build(name: str, params: dict[str, Any]) -> "Model":
         fault = unsuitable(value, allowed[key].annotation)
         if fault:
             raise UserError(f"model {name}: {key} is {value!r}; {fault}")
+    # YAML and JSON know lists only.
+    given = {key: tuple(v) if isinstance(v, list) else v for key, v in params.items()}
     try:
-        return cls(**params)
+        return cls(**given)
     except ValueError as error:
         raise UserError(f"model {name}: {error}") from error
 
@@ -86,9 +89,8 @@ def unsuitable(value: Any, hint: Any) -> str | None:
 
     A model's whole numbers count things, so they are at least 1.
     """
-    if get_origin(hint) is Literal:
-        allowed = get_args(hint)
-        return None if value in allowed else f"allowed are {', '.join(map(str, allowed))}"
+    if get_origin(hint):
+        return unsuitable_part(value, get_origin(hint), get_args(hint))
     if hint is int:
         fits = isinstance(value, int) and not isinstance(value, bool) and value >= 1
         return None if fits else f"it must be a whole number of at least 1{number_hint(value)}"
@@ -98,8 +100,20 @@ def unsuitable(value: Any, hint: Any) -> str | None:
     return None if isinstance(value, hint) else f"it must be of type {hint.__name__}"
 
 
+def unsuitable_part(value: Any, origin: Any, allowed: tuple[Any, ...]) -> str | None:
+    """Do the same for a type made of others: a literal, a list or one that may be None."""
+    if origin in (Union, UnionType):
+        (other,) = (choice for choice in allowed if choice is not NoneType)
+        return None if value is None else unsuitable(value, other)
+    if origin is Literal:
+        return None if value in allowed else f"allowed are {', '.join(map(str, allowed))}"
+    if not isinstance(value, list | tuple) or not value:
+        return "it must be a list of at least one value"
+    return next(filter(None, (unsuitable(part, allowed[0]) for part in value)), None)
+
+
 def parameter_count(model: "Model") -> int:
-    """Return the number of trainable values of ``model``; 0 for a baseline."""
+    """Return the number of trainable values of ``model``; 0 for an untrained method."""
     from torch import nn
 
     if not isinstance(model, nn.Module):

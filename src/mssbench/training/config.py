@@ -87,15 +87,18 @@ class OptimiserConfig:
 
 @dataclass(frozen=True)
 class LossTerm:
-    """The loss of one probe, which is one of the model's outputs.
+    """One term of the loss.
 
     Attributes:
-        kind: ``mae``, ``mse`` or ``si_sdr`` (its negative).
-        weight: factor in the total; a probe of weight 0 does not count.
+        kind: a name in `mssbench.training.losses.LOSSES`.
+        weight: factor in the total. A term of weight 0 does not count, and one of a weight below
+            0 rewards what is unlike.
+        probe: the point of the model that it looks at; None for the one called like the term.
     """
 
-    kind: Literal["mae", "mse", "si_sdr"]
-    weight: Annotated[float, Minimum(0)]
+    kind: Literal["mae", "mse", "si_sdr", "si_snr", "penalty"]
+    weight: float
+    probe: str | None = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ class TrainingOptions:
         optimiser: the optimiser.
         epochs: number of epochs at most.
         patience: epochs without a better score after which training stops.
-        loss: probe -> its loss.
+        loss: term -> what it is; most terms are called like the probe that they look at.
         augmentation: how training examples are changed, in this order; validation's never are.
         memory_gb: memory of the device (GB of 10^9 bytes) that the training set may take; a larger
             one is read from its files. None allows half of a GPU's free memory, and none of a
@@ -160,9 +163,7 @@ class TrainingConfig:
         """
         read = structure(cls, config)
         if not any(term.weight > 0 for term in read.training.loss.values()):
-            raise UserError(
-                "training.loss has no probe with a weight above 0; give it at least one"
-            )
+            raise UserError("training.loss has no term with a weight above 0; give it at least one")
         options = read.training
         check(options.augmentation, read.rendition.channels, options.batch_size)
         object.__setattr__(read, "resolved", dict(config))

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from mssbench.data.rendition import Rendition, RenditionSong
 from mssbench.data.sample_format import decoded
-from mssbench.data.songs import STEMS
 from mssbench.errors import UserError
 from mssbench.training.config import CropsConfig, RandomCropsConfig
 from mssbench.training.voiced import VoicedPlaces
@@ -252,16 +251,18 @@ def downmix(stems: Tensor, channels: int) -> Tensor:
     return stems.mean(dim=2, keepdim=True) if channels < stems.shape[2] else stems
 
 
-def targets(stems: Tensor, names: Sequence[str]) -> tuple[Tensor, Tensor]:
+def targets(stems: Tensor, names: Sequence[str], wanted: Sequence[str]) -> tuple[Tensor, Tensor]:
     """Return what a model hears and what it should say.
 
     Args:
-        stems: (batch, 5, channels, samples) in the order of `STEMS`.
-        names: stems, or ``accompaniment``, which is the mixture without the vocals.
+        stems: (batch, stems, channels, samples).
+        names: of the stems, ``mixture`` among them.
+        wanted: stems, or ``accompaniment``, which is the mixture without the vocals.
 
     Returns:
-        The mixture (batch, channels, samples) and the targets (batch, names, channels, samples).
+        The mixture (batch, channels, samples) and the targets (batch, wanted, channels, samples).
     """
-    of = dict(zip(STEMS, stems.unbind(1), strict=True))
-    of["accompaniment"] = of["mixture"] - of["vocals"]
-    return of["mixture"], torch.stack([of[name] for name in names], dim=1)
+    of = dict(zip(names, stems.unbind(1), strict=True))
+    if "accompaniment" in wanted:
+        of["accompaniment"] = of["mixture"] - of["vocals"]
+    return of["mixture"], torch.stack([of[name] for name in wanted], dim=1)

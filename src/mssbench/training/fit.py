@@ -6,6 +6,7 @@ from mssbench.errors import UserError
 from mssbench.models.base import Separator
 from mssbench.models.registry import build
 from mssbench.training.config import TrainingConfig
+from mssbench.training.losses import probes_of
 
 
 def build_fitting(config: TrainingConfig, rendition: Rendition) -> Separator:
@@ -34,8 +35,31 @@ def build_fitting(config: TrainingConfig, rendition: Rendition) -> Separator:
             f"{name} has {model.channels} audio channels, {whose} {heard}; "
             "change model.params.channels or rendition.channels"
         )
+    if model.rate not in (None, rendition.rate):
+        raise UserError(
+            f"{name} is made for {model.rate} Hz, the rendition has {rendition.rate} Hz; change "
+            "rendition.rate"
+        )
     _check_length(config.training.crops.samples, model, name)
+    _check_names(config, rendition, model)
     return model
+
+
+def _check_names(config: TrainingConfig, rendition: Rendition, model: Separator) -> None:
+    """Refuse targets that the songs do not have, and probes that the model does not have."""
+    known = [*rendition.stems[1:], *(["accompaniment"] if "vocals" in rendition.stems else [])]
+    for target in model.targets:
+        if target not in known:
+            raise UserError(
+                f"{config.model.name} estimates {target!r}, the songs have {', '.join(known)}; "
+                "change the model's parameters or the data set"
+            )
+    for probe in probes_of(config.training.loss):
+        if probe not in model.probes:
+            raise UserError(
+                f"training.loss.{probe}: the model has no such probe; it has "
+                f"{', '.join(model.probes)}"
+            )
 
 
 def _check_length(samples: int, model: Separator, name: str) -> None:

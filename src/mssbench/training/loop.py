@@ -32,7 +32,7 @@ from mssbench.training.crops import (
 )
 from mssbench.training.fit import build_fitting
 from mssbench.training.keeper import Keeper
-from mssbench.training.losses import counted, total_loss
+from mssbench.training.losses import counted, probes_of, total_loss
 from mssbench.training.means import Means
 from mssbench.training.resident import batches, on_device
 from mssbench.training.result import Result, StopReason
@@ -113,11 +113,12 @@ class Training:
 
     def __init__(self, config: TrainingConfig, rendition: Rendition, device: torch.device) -> None:
         self.config, self.options, self.device = config, config.training, device
+        self.stems = rendition.stems
         torch.manual_seed(config.seed)
         self.model = build_fitting(config, rendition).to(device)
         self.code = source_digest(__name__, type(self.model).__module__)
-        probes = counted(self.options.loss)
-        self.state = State(self.model, Adam(self.model, self.options.optimiser.lr), probes)
+        terms, self.probes = counted(self.options.loss), probes_of(self.options.loss)
+        self.state = State(self.model, Adam(self.model, self.options.optimiser.lr), terms)
         crops, batch = self.options.crops, self.options.batch_size
         split = split_songs(rendition, config.split)
         longer = margin(self.options.augmentation)
@@ -131,7 +132,7 @@ class Training:
         self.validation = (
             WindowCrops(rendition, split.valid, crops.samples, batch) if split.valid else None
         )
-        self.validation_means = Means(probes, device)
+        self.validation_means = Means(terms, device)
 
     def run(self, keeper: Keeper, on_epoch: Callable[[Row], None]) -> Result:
         """Train to the end, saving and restoring through ``keeper``."""
@@ -195,11 +196,10 @@ class Training:
         return with_mixture(self.augment(stems[:, 1:], n))
 
     def losses(self, stems: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the total loss and the probes' of a batch (batch, 5, channels, samples)."""
+        """Return the total loss and its terms for a batch (batch, stems, channels, samples)."""
         stems = stems.to(self.device, non_blocking=True)
-        mixture, truth = targets(stems, self.model.targets)
-        heard = slice(self.model.context, stems.shape[-1] - self.model.context)
-        return total_loss(self.model(mixture), truth[..., heard], self.options.loss)
+        mixture, truth = targets(stems, self.stems, self.model.targets)
+        return total_loss(self.model.compare(mixture, truth, self.probes), self.options.loss)
 
     def validate(self, keeper: Keeper) -> None:
         """Compute the validation losses, if there are validation songs."""

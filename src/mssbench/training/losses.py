@@ -1,16 +1,17 @@
-"""Losses between estimated and true waveforms, and their weighted sum over a model's probes."""
+"""Losses between what a model says and what it should say, and their weighted sum."""
 
 from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
 
-from mssbench.errors import UserError
 from mssbench.training.config import LossTerm
 
 # Energies of about one quantum of 16-bit audio squared, so that a silent target neither divides
 # by zero nor outweighs the batch.
 ENERGY_FLOOR = 1e-9
+# Of Meta-TasNet's released code.
+EPSILON = 1e-8
 
 
 def mae(estimate: Tensor, target: Tensor) -> Tensor:
@@ -42,44 +43,72 @@ def negative_si_sdr(estimate: Tensor, target: Tensor) -> Tensor:
     return 10 * (error_energy.log10() - signal_energy.log10()).mean()
 
 
+def negative_si_snr(estimate: Tensor, target: Tensor) -> Tensor:
+    """Return minus the scale-invariant SNR in dB, the mean over the signals that are not silent.
+
+    As in Meta-TasNet's training (Samuel, Ganeshan and Naradowsky, ICASSP 2020, released code),
+    which passes over silent targets; 0 where all are silent. Means are not removed.
+
+    Args:
+        estimate: (..., samples).
+        target: (..., samples).
+    """
+    energy = target.square().sum(-1)
+    scale = (estimate * target).sum(-1) / (energy + EPSILON)
+    signal = scale[..., None] * target
+    noise = (estimate - signal).square().sum(-1)
+    ratio = 10 * torch.log10(signal.square().sum(-1) / (noise + EPSILON) + EPSILON)
+    active = energy > 0
+    # Selected by a product: an index would make the host wait for the device.
+    return -(ratio * active).sum() / active.sum().clamp(min=1)
+
+
+def penalty(value: Tensor, _: Tensor) -> Tensor:
+    """Return the mean of what the model computes at the probe, which is a loss already."""
+    return value.mean()
+
+
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mae": mae,
     "mse": mse,
     "si_sdr": negative_si_sdr,
+    "si_snr": negative_si_snr,
+    "penalty": penalty,
 }
 
 
 def counted(spec: Mapping[str, LossTerm]) -> tuple[str, ...]:
-    """Return the probes that count: those with a weight above 0."""
-    return tuple(probe for probe, term in spec.items() if term.weight > 0)
+    """Return the terms that count: those whose weight is not 0."""
+    return tuple(name for name, term in spec.items() if term.weight)
+
+
+def probes_of(spec: Mapping[str, LossTerm]) -> tuple[str, ...]:
+    """Return the probes that the terms which count look at."""
+    return tuple(dict.fromkeys(spec[name].probe or name for name in counted(spec)))
 
 
 def total_loss(
-    outputs: Mapping[str, Tensor], targets: Tensor, spec: Mapping[str, LossTerm]
+    compared: Mapping[str, tuple[Tensor, Tensor]], spec: Mapping[str, LossTerm]
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Return the weighted sum of the probes' losses, and each of them without its weight.
+    """Return the weighted sum of the terms, and each of them without its weight.
 
     Args:
-        outputs: probe -> (batch, targets, channels, samples).
-        targets: (batch, targets, channels, samples).
-        spec: probe -> its loss and weight; only weights above 0 count.
+        compared: probe -> what the model says there and what it should say, of one shape.
+        spec: term -> its loss and weight; a weight of 0 does not count.
 
     Raises:
-        UserError: ``spec`` names a probe that the model does not have.
-        ValueError: an output has another shape than the targets.
+        ValueError: the two sides of a probe differ in shape.
     """
     values = {}
-    for probe in counted(spec):
-        if probe not in outputs:
-            raise UserError(
-                f"training.loss.{probe}: the model has no such probe; it has {', '.join(outputs)}"
-            )
+    for name in counted(spec):
+        probe = spec[name].probe or name
+        estimate, truth = compared[probe]
         # Broadcasting would compare the wrong samples without a word.
-        if outputs[probe].shape != targets.shape:
+        if estimate.shape != truth.shape:
             raise ValueError(
-                f"probe {probe} has shape {tuple(outputs[probe].shape)}, its targets have "
-                f"{tuple(targets.shape)}"
+                f"probe {probe} has shape {tuple(estimate.shape)}, what it is compared with has "
+                f"{tuple(truth.shape)}"
             )
-        values[probe] = LOSSES[spec[probe].kind](outputs[probe], targets)
-    total = torch.stack([spec[probe].weight * value for probe, value in values.items()]).sum()
+        values[name] = LOSSES[spec[name].kind](estimate, truth)
+    total = torch.stack([spec[name].weight * value for name, value in values.items()]).sum()
     return total, values
