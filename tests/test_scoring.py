@@ -14,10 +14,13 @@ import soundfile
 
 from mssbench import cli
 from mssbench.data.rendition import Rendition
+from mssbench.data.songs import STEMS
 from mssbench.errors import UserError
 from mssbench.report.museval_json import read_museval_json
 from mssbench.scoring.museval_engine import bsseval, frames
-from mssbench.scoring.protocol import METRICS, TARGETS, Protocol
+from mssbench.scoring.problems import PAIR as TARGETS
+from mssbench.scoring.problems import Problem
+from mssbench.scoring.protocol import METRICS, Protocol
 from mssbench.scoring.results import read_scores
 from mssbench.scoring.si_sdr import si_sdr
 from mssbench.scoring.song import references_of, score_song
@@ -43,6 +46,19 @@ def museval_of(references, estimates, window=RATE, hop=RATE):
     return dict(zip(METRICS, scores[:4], strict=True))
 
 
+def score(references, estimates):
+    """Score vocals and accompaniment, (targets, channels, samples)."""
+    truth, estimated = (dict(zip(TARGETS, s, strict=True)) for s in (references, estimates))
+    return score_song(
+        "song", [Problem(TARGETS, TARGETS)], truth, estimated, rate=RATE, protocol=PROTOCOL
+    )
+
+
+def pair_of(stems, grid):
+    references = references_of(stems, STEMS, TARGETS, grid)
+    return np.stack([references[target] for target in TARGETS])
+
+
 @pytest.mark.parametrize(
     ("channels", "hop", "order"),
     [(1, RATE, (0, 1)), (2, RATE, (0, 1)), (1, RATE // 2, (0, 1)), (1, RATE, (1, 0))],
@@ -61,7 +77,7 @@ def test_windows_with_silence_are_nan_for_all_sources_and_for_si_sdr():
     references, estimates = sources()
     references[0, :, :RATE] = 0
     estimates[1, :, 2 * RATE : 3 * RATE] = 0
-    scores = score_song("song", references, estimates, RATE, PROTOCOL)
+    scores = score(references, estimates)
     for target in TARGETS:
         for metric in (*METRICS, "SI-SDR"):
             assert np.isnan(scores.windows[target][metric]).tolist() == [True, False, True]
@@ -77,7 +93,7 @@ def test_song_that_is_silent_throughout_has_nan_alone(kind, channels):
     )
     with pytest.raises(ValueError, match="non-silent"):
         museval_of(references, estimates)
-    scores = score_song("song", references, estimates, RATE, PROTOCOL)
+    scores = score(references, estimates)
     assert scores.silent == ("estimate of vocals",)
     for target in TARGETS:
         assert np.isnan(scores.song[target]["song SI-SDR"])
@@ -87,15 +103,13 @@ def test_song_that_is_silent_throughout_has_nan_alone(kind, channels):
 def test_silent_reference_is_told_from_a_silent_estimate():
     references, estimates = sources()
     references[1] = 0
-    assert score_song("song", references, estimates, RATE, PROTOCOL).silent == (
-        "reference of accompaniment",
-    )
+    assert score(references, estimates).silent == ("reference of accompaniment",)
 
 
 def test_song_shorter_than_a_window_is_one_window():
     assert frames(RATE // 2, RATE, RATE) == [slice(0, RATE // 2)]
     references, estimates = sources(seconds=0.5)
-    scores = score_song("song", references, estimates, RATE, PROTOCOL)
+    scores = score(references, estimates)
     assert scores.windows["vocals"]["SI-SDR"] == [scores.song["vocals"]["song SI-SDR"]]
 
 
@@ -126,7 +140,7 @@ def test_si_sdr_keeps_means():
 
 def test_references_are_rounded_to_16_bit_without_clipping():
     stems = np.random.default_rng(0).uniform(-1.5, 1.5, (5, 2, 100)).astype(np.float32)
-    plain, rounded = references_of(stems, "float"), references_of(stems, "pcm16")
+    plain, rounded = pair_of(stems, "float"), pair_of(stems, "pcm16")
     np.testing.assert_array_equal(plain[0], stems[4])
     np.testing.assert_array_equal(plain[1], stems[0].astype(float) - stems[4])
     assert np.array_equal(rounded * 32768, np.round(rounded * 32768))
@@ -152,7 +166,7 @@ class Project:
         return {s.name: rendition.audio(s) for s in rendition.songs if s.subset == "test"}
 
     def references(self, name):
-        return references_of(self.songs[name], "pcm16")
+        return pair_of(self.songs[name], "pcm16")
 
     def wav(self, name, target="vocals"):
         return self.folder / name / f"{target}.wav"
@@ -165,7 +179,7 @@ class Project:
         for seed, (name, stems) in enumerate(self.songs.items()):
             (self.folder / name).mkdir()
             random = np.random.default_rng(seed)
-            references = references_of(stems, "float")
+            references = pair_of(stems, "float")
             leaked = references + 0.2 * references[::-1]
             noisy = leaked + 0.01 * random.standard_normal(references.shape)
             for target, audio in zip(TARGETS, noisy, strict=True):
@@ -373,7 +387,10 @@ def test_wrong_protocol_is_named(project, config, message):
     ("entries", "message"),
     [
         ([], "lists no song"),
-        ([{"name": "Eve - Five", "files": {"vocals": "v.wav"}}], "no estimate of accompaniment"),
+        (
+            [{"name": "Eve - Five", "files": {"vocals": "v.wav"}}],
+            "has estimates of vocals; scores need vocals and accompaniment, or two",
+        ),
         ([{"files": {}}], "is not an estimates.json"),
         ([{"name": "Gus", "files": dict.fromkeys(TARGETS, "x.wav")}], "no song 'Gus'"),
     ],

@@ -67,8 +67,9 @@ def run(args: argparse.Namespace) -> None:
     rendition = Rendition.open(args.rendition)
     songs = read_estimates(args.estimates)
     jobs = {song.name: Job(args.run, rendition, song, protocol, args.out.parent) for song in songs}
-    for name in jobs:
+    for name, job in jobs.items():
         rendition.by_name(name)
+        _ = job.problems  # refuses estimates that there is nothing to score of
     left_out = [s.name for s in rendition.songs if s.subset == "test" and s.name not in jobs]
     if left_out:
         log.warning(
@@ -136,5 +137,5 @@ def write_table(jobs: list["Job"], out: Path) -> None:
 
 def silence(table: "pd.DataFrame") -> str:
     """Return how many windows have no score."""
-    windows = table[(table["metric"] == "SDR") & (table["target"] == "vocals")]
-    return f"{windows['score'].isna().sum()} of {len(windows)} windows have none (silence)"
+    windows = table[table["metric"] == "SDR"]
+    return f"{windows['score'].isna().sum()} of {len(windows)} window scores are none (silence)"

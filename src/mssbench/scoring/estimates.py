@@ -1,6 +1,7 @@
 """Estimates on disk: the list of them and their audio."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,6 @@ import numpy as np
 import soundfile
 
 from mssbench.errors import UserError
-from mssbench.scoring.protocol import TARGETS
 
 AGAIN = "separate the songs again"
 
@@ -20,16 +20,19 @@ class SongEstimates:
 
     Attributes:
         name: the song.
-        files: the audio of each target, in the order of ``TARGETS``.
+        files: the audio of each target.
     """
 
     name: str
-    files: tuple[Path, ...]
+    files: dict[str, Path]
 
-    def read(self, rate: int, channels: int, samples: int) -> np.ndarray:
-        """Return the audio, float64 of (targets, channels, samples).
+    def read(
+        self, targets: Sequence[str], rate: int, channels: int, samples: int
+    ) -> dict[str, np.ndarray]:
+        """Return the audio of some targets, each float64 of (channels, samples).
 
         Args:
+            targets: of which.
             rate: the reference's sample rate (Hz).
             channels: its channels.
             samples: its length.
@@ -38,7 +41,9 @@ class SongEstimates:
             UserError: a file is missing or damaged, is not like the reference, or has a sample
                 that is no number.
         """
-        return np.stack([read_like(file, rate, channels, samples) for file in self.files])
+        return {
+            target: read_like(self.files[target], rate, channels, samples) for target in targets
+        }
 
 
 def read_like(file: Path, rate: int, channels: int, samples: int) -> np.ndarray:
@@ -74,7 +79,7 @@ def read_estimates(path: Path) -> list[SongEstimates]:
     """Read an ``estimates.json``.
 
     Raises:
-        UserError: it is missing, is something else, or lacks a target of a song.
+        UserError: it is missing or is something else.
     """
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -85,14 +90,7 @@ def read_estimates(path: Path) -> list[SongEstimates]:
         raise UserError(f"{path} is not an estimates.json ({error!r}); {AGAIN}") from None
     if not songs:
         raise UserError(f"{path} lists no song; {AGAIN}")
-    for name, files in songs.items():
-        for target in TARGETS:
-            if target not in files:
-                raise UserError(
-                    f"{path}: song {name!r} has no estimate of {target}, but of "
-                    f"{', '.join(files) or 'nothing'}; scores need {' and '.join(TARGETS)}"
-                )
     return [
-        SongEstimates(name, tuple(path.parent / files[target] for target in TARGETS))
+        SongEstimates(name, {target: path.parent / file for target, file in files.items()})
         for name, files in songs.items()
     ]

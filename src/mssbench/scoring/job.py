@@ -10,6 +10,7 @@ from mssbench.data.rendition import Rendition
 from mssbench.errors import UserError
 from mssbench.provenance import digest, source_digest
 from mssbench.scoring.estimates import SongEstimates
+from mssbench.scoring.problems import PAIR, Problem, problems
 from mssbench.scoring.protocol import Protocol
 
 if TYPE_CHECKING:
@@ -36,6 +37,24 @@ class Job:
     folder: Path
 
     @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is scored together.
+
+        Raises:
+            UserError: the estimates are of too little to score.
+        """
+        sources = self.rendition.stems[1:]
+        posed = problems(sources, self.estimates.files)
+        if not posed:
+            pair = [" and ".join(PAIR)] if "vocals" in sources else []
+            raise UserError(
+                f"song {self.estimates.name!r} has estimates of "
+                f"{', '.join(self.estimates.files) or 'nothing'}; scores need "
+                f"{', or '.join([*pair, 'two or more of ' + ', '.join(sources)])}"
+            )
+        return posed
+
+    @property
     def museval_json(self) -> Path:
         """The song's scores as museval writes them."""
         return self.folder / f"{self.estimates.name}.json"
@@ -55,11 +74,15 @@ class Job:
         from mssbench.scoring.song import references_of, score_song
         from mssbench.scoring.table import score_table
 
-        song = self.rendition.by_name(self.estimates.name)
+        song, names = self.rendition.by_name(self.estimates.name), self.rendition.stems
         rate, channels = self.rendition.rate, self.rendition.channel_count
-        estimates = self.estimates.read(rate, channels, song.samples)
-        references = references_of(self.rendition.audio(song), self.protocol.references)
-        scores = score_song(song.name, references, estimates, rate, self.protocol)
+        wanted = list(dict.fromkeys(source for p in self.problems for source in p.sources))
+        estimates = self.estimates.read(wanted, rate, channels, song.samples)
+        stems = self.rendition.audio(song)
+        references = references_of(stems, names, wanted, self.protocol.references)
+        scores = score_song(
+            song.name, self.problems, references, estimates, rate=rate, protocol=self.protocol
+        )
         table = score_table(self.run, scores)
         table.attrs = {
             "protocol": self.protocol.description(),
@@ -90,10 +113,10 @@ class Job:
 
     def made_from(self) -> str:
         """Return a digest of all that decides the song's table."""
-        files = []
-        for file in self.estimates.files:
+        files = {}
+        for target, file in sorted(self.estimates.files.items()):
             with file.open("rb") as opened:
-                files.append(hashlib.file_digest(opened, "sha256").hexdigest())
+                files[target] = hashlib.file_digest(opened, "sha256").hexdigest()
         reference = self.rendition.by_name(self.estimates.name).sha256
         how = [self.run, self.protocol.description(), self.rendition.rate, source_digest(__name__)]
         return digest([reference, files, json.dumps(how)], length=64)

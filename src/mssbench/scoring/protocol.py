@@ -6,9 +6,6 @@ from typing import Annotated, Any, Literal
 
 from mssbench.training.structure import Minimum
 
-TARGETS = ("vocals", "accompaniment")
-"""What is scored, as one problem of two sources."""
-
 METRICS = ("SDR", "ISR", "SIR", "SAR")
 """The metrics of BSSEval, in the order in which museval gives them."""
 

@@ -1,12 +1,13 @@
 """The scores of one song."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from mssbench.data.songs import STEMS
 from mssbench.scoring.museval_engine import bsseval, frames, silent
-from mssbench.scoring.protocol import TARGETS, Protocol
+from mssbench.scoring.problems import Problem
+from mssbench.scoring.protocol import Protocol
 from mssbench.scoring.si_sdr import si_sdr
 
 PCM16 = 2**15
@@ -33,25 +34,39 @@ class SongScores:
     silent: tuple[str, ...]
 
 
-def references_of(stems: np.ndarray, grid: str) -> np.ndarray:
-    """Return vocals and accompaniment, which is the mixture minus the vocals.
+def references_of(
+    stems: np.ndarray, names: Sequence[str], wanted: Sequence[str], grid: str
+) -> dict[str, np.ndarray]:
+    """Return true sources; the accompaniment is the mixture minus the vocals.
 
     Args:
-        stems: (5, channels, samples) in the order of ``STEMS``.
+        stems: (stems, channels, samples).
+        names: of the stems, ``mixture`` among them.
+        wanted: which sources.
         grid: ``pcm16`` rounds to the values of 16-bit audio, without clipping; ``float`` does not.
 
     Returns:
-        float64 (targets, channels, samples), in the order of ``TARGETS``.
+        Source -> float64 (channels, samples).
     """
-    mixture, vocals = (
-        stems[STEMS.index(stem)].astype(np.float64) for stem in ("mixture", "vocals")
-    )
-    references = np.stack((vocals, mixture - vocals))
-    return np.round(references * PCM16) / PCM16 if grid == "pcm16" else references
+    of = dict(zip(names, stems, strict=True))
+    references = {}
+    for name in wanted:
+        if name == "accompaniment":
+            wave = of["mixture"].astype(np.float64) - of["vocals"]
+        else:
+            wave = of[name].astype(np.float64)
+        references[name] = np.round(wave * PCM16) / PCM16 if grid == "pcm16" else wave
+    return references
 
 
 def score_song(
-    name: str, references: np.ndarray, estimates: np.ndarray, rate: int, protocol: Protocol
+    name: str,
+    posed: Sequence[Problem],
+    references: Mapping[str, np.ndarray],
+    estimates: Mapping[str, np.ndarray],
+    *,
+    rate: int,
+    protocol: Protocol,
 ) -> SongScores:
     """Score the estimates of one song.
 
@@ -59,26 +74,39 @@ def score_song(
 
     Args:
         name: the song.
-        references: (targets, channels, samples), in the order of ``TARGETS``.
-        estimates: in the same shape.
+        posed: which of its estimates are scored together.
+        references: source -> (channels, samples).
+        estimates: source -> its estimate, in the same shape.
         rate: sample rate (Hz).
         protocol: how to score.
     """
     window, hop = protocol.samples(rate)
-    scores = bsseval(references, estimates, window, hop)
-    nothing = [
-        f"{kind} of {target}"
-        for kind, signals in (("reference", references), ("estimate", estimates))
-        for target, is_silent in zip(TARGETS, silent(signals), strict=True)
-        if is_silent
-    ]
-    parts = frames(references.shape[-1], window, hop)
-    windows, song = {}, {}
-    for number, target in enumerate(TARGETS):
-        reference, estimate = references[number], estimates[number]
-        windows[target] = {metric: values[number] for metric, values in scores.items()}
-        ratios = np.array([si_sdr(reference[:, part], estimate[:, part]) for part in parts])
-        ratios[np.isnan(windows[target]["SDR"])] = np.nan
-        windows[target]["SI-SDR"] = ratios
-        song[target] = {"song SI-SDR": np.nan if nothing else si_sdr(reference, estimate)}
+    windows: dict[str, dict[str, np.ndarray]] = {}
+    song: dict[str, dict[str, float]] = {}
+    nothing: dict[str, None] = {}
+    for problem in posed:
+        truth = np.stack([references[source] for source in problem.sources])
+        estimated = np.stack([estimates[source] for source in problem.sources])
+        scores = bsseval(truth, estimated, window, hop)
+        quiet = {
+            f"{kind} of {source}": None
+            for kind, signals in (("reference", truth), ("estimate", estimated))
+            for source, is_silent in zip(problem.sources, silent(signals), strict=True)
+            if is_silent
+        }
+        nothing |= quiet
+        for number, source in enumerate(problem.sources):
+            if source in problem.reported:
+                of_source = {metric: values[number] for metric, values in scores.items()}
+                ratios = si_sdr_of(truth[number], estimated[number], window, hop)
+                ratios[np.isnan(of_source["SDR"])] = np.nan
+                windows[source] = of_source | {"SI-SDR": ratios}
+                whole = np.nan if quiet else si_sdr(truth[number], estimated[number])
+                song[source] = {"song SI-SDR": whole}
     return SongScores(name, window / rate, hop / rate, windows, song, tuple(nothing))
+
+
+def si_sdr_of(reference: np.ndarray, estimate: np.ndarray, window: int, hop: int) -> np.ndarray:
+    """Return the SI-SDR (dB) in each of museval's windows of two (channels, samples) signals."""
+    parts = frames(reference.shape[-1], window, hop)
+    return np.array([si_sdr(reference[:, part], estimate[:, part]) for part in parts])

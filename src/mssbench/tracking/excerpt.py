@@ -12,7 +12,6 @@ from mssbench.data.songs import STEMS
 from mssbench.errors import UserError
 from mssbench.report.excerpt import SECONDS, STEPS_PER_SECOND, loudest
 from mssbench.scoring.estimates import read_estimates
-from mssbench.scoring.protocol import TARGETS
 
 log = logging.getLogger(__name__)
 
@@ -73,8 +72,10 @@ def estimate_of(estimates: Path, song: RenditionSong) -> Path:
     """
     for entry in read_estimates(estimates):
         if entry.name == song.name:
-            return entry.files[TARGETS.index(TARGET)]
-    raise UserError(f"{estimates}: no estimate of {song.name!r}; separate the songs again")
+            if TARGET not in entry.files:
+                break
+            return entry.files[TARGET]
+    raise UserError(f"{estimates}: no {TARGET} of {song.name!r}; separate the songs again")
 
 
 def write_audio(excerpts: Mapping[str, np.ndarray], rate: int, folder: Path) -> None:
