@@ -389,7 +389,7 @@ def test_wrong_protocol_is_named(project, config, message):
         ([], "lists no song"),
         (
             [{"name": "Eve - Five", "files": {"vocals": "v.wav"}}],
-            "has estimates of vocals; scores need vocals and accompaniment, or two",
+            "has estimates of vocals; scores need",
         ),
         ([{"files": {}}], "is not an estimates.json"),
         ([{"name": "Gus", "files": dict.fromkeys(TARGETS, "x.wav")}], "no song 'Gus'"),
