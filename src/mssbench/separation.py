@@ -152,7 +152,8 @@ def infer(
 ) -> Iterator[np.ndarray]:
     """Yield the model's outputs (targets, channels, length), which begin at ``starts``.
 
-    A model of one channel hears the channels of a stereo song one by one.
+    A song of another number of channels than the model's is heard channel by channel, each one
+    repeated in all of the model's channels, whose outputs are averaged.
     """
     start, stop = starts[0] - model.context, starts[-1] - model.context + segment
     audio = read(max(start, 0), min(stop, samples))
@@ -160,14 +161,15 @@ def infer(
     segments = sliding_window_view(audio, segment, axis=-1)[:, :: starts.step]
     inputs = torch.from_numpy(np.array(segments.swapaxes(0, 1), dtype=np.float32, order="C"))
     channels = inputs.shape[1]
-    if model.channels == 1:
-        inputs = inputs.flatten(0, 1).unsqueeze(1)
+    apart = channels != model.channels
+    if apart:
+        inputs = inputs.flatten(0, 1).unsqueeze(1).expand(-1, model.channels, -1)
     device = next(model.parameters(), inputs).device
     # Not around a yield: a suspended generator would leave its caller in inference mode.
     with torch.inference_mode():
         outputs = model(inputs.to(device))["final"]
-    if model.channels == 1:
-        outputs = outputs.squeeze(2).unflatten(0, (-1, channels)).transpose(1, 2)
+    if apart:
+        outputs = outputs.mean(dim=2).unflatten(0, (-1, channels)).transpose(1, 2)
     yield from outputs.float().cpu().numpy()
 
 

@@ -1,23 +1,20 @@
-"""``mssbench separate``: separate the test songs of a rendition."""
+"""``mssbench separate``: separate the test songs of a rendition, or recordings of one's own."""
 
 import argparse
 import logging
 import time
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mssbench.atomic import atomic_path, write_json
+from mssbench.atomic import write_json
 from mssbench.commands.options import choose_device, positive, read_config
 from mssbench.errors import UserError
 from mssbench.progress import track
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from mssbench.data.rendition import Rendition, RenditionSong
     from mssbench.models.base import Model
-    from mssbench.separation import Estimates, SeparationConfig
+    from mssbench.separation import SeparationConfig
 
 log = logging.getLogger(__name__)
 
@@ -27,22 +24,61 @@ PARTS = ("rendition", "model", "separation")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(
-        "--config", required=True, metavar="JSON|FILE", help="the resolved configuration"
+    own = parser.add_argument_group("recordings of one's own")
+    own.add_argument("songs", nargs="*", type=Path, metavar="SONG", help="audio files of any kind")
+    own.add_argument(
+        "--run",
+        metavar="RUN",
+        help="what separates them: a training run's folder, name or MLflow id, its .safetensors "
+        "file, or an untrained method",
     )
-    parser.add_argument("--rendition", type=Path, required=True, help="a rendition's manifest.json")
-    parser.add_argument("--weights", type=Path, help="a trained model's .safetensors")
+    own.add_argument(
+        "--segment", type=positive, help="length the model hears at once (samples at its rate)"
+    )
+    own.add_argument("--overlap", type=float, help="share of it that is cross-faded (default 0.25)")
+    own.add_argument(
+        "--exact-sum",
+        action="store_true",
+        help="let the files add up to the recording: what they lack goes to the accompaniment",
+    )
+    stage = parser.add_argument_group("a stage of the pipeline")
+    stage.add_argument("--config", metavar="JSON|FILE", help="the resolved configuration")
+    stage.add_argument("--rendition", type=Path, help="a rendition's manifest.json")
+    stage.add_argument("--weights", type=Path, help="a trained model's .safetensors")
     parser.add_argument(
         "--out",
         type=Path,
-        required=True,
-        help="the estimates.json to write; each song's WAV files go into a folder beside it",
+        help="of recordings: the folder for a folder each (default: separated); in the pipeline: "
+        "the estimates.json to write, beside which each song's WAV files go into a folder",
     )
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--threads", type=positive, default=1, help="CPU threads (default: 1)")
 
 
 def run(args: argparse.Namespace) -> None:
+    """Separate recordings, or every test song of a rendition.
+
+    Raises:
+        UserError: options are missing or do not go together, or what they name does not fit.
+    """
+    given = {name for name in ("config", "rendition", "weights") if getattr(args, name)}
+    if args.songs or args.run:
+        if given and args.run:
+            raise UserError(
+                "recordings go with --run alone, without --config, --rendition or --weights"
+            )
+        if not (args.songs and args.run):
+            raise UserError("give recordings and --run, which says what separates them")
+        from mssbench.commands.separate_recordings import separate_recordings
+
+        separate_recordings(args)
+        return
+    if not {"config", "rendition"} <= given or not args.out:
+        raise UserError("give recordings and --run; or --config, --rendition and --out")
+    separate_rendition(args)
+
+
+def separate_rendition(args: argparse.Namespace) -> None:
     """Separate every test song and write what was made last.
 
     Raises:
@@ -109,6 +145,7 @@ def separate_songs(
         UserError: the disk has too little space, or the model does not suit the audio.
     """
     from mssbench.data.disk import require_free
+    from mssbench.estimate_files import write_estimates
     from mssbench.separation import separate_song, targets_of
 
     songs = test_songs(rendition)
@@ -120,7 +157,7 @@ def separate_songs(
         files = {target: f"{song.name}/{target}.wav" for target in targets}
         blocks = separate_song(model, rendition.audio(song), rendition.stems, separation)
         paths = {target: out.parent / file for target, file in files.items()}
-        write_estimates(blocks, paths, rendition.rate, rendition.channel_count)
+        write_estimates(blocks, paths, rendition.rate, rendition.channel_count, song.samples)
         entries.append({"name": song.name, "files": files, "samples": song.samples})
     seconds = time.monotonic() - start
     realtime_factor = seconds * rendition.rate / samples
@@ -137,32 +174,3 @@ def separate_songs(
         },
     )
     log.info("%s: %d songs in %.3g times their length", out, len(songs), realtime_factor)
-
-
-def write_estimates(
-    blocks: "Iterable[Estimates]", files: dict[str, Path], rate: int, channels: int
-) -> None:
-    """Write a song's estimates block by block as float32 WAV.
-
-    Args:
-        blocks: consecutive parts of the estimates.
-        files: target -> file.
-        rate: sample rate (Hz).
-        channels: audio channels.
-    """
-    import soundfile
-
-    from mssbench.data.disk import telling_full_disk
-
-    folder = next(iter(files.values())).parent
-    folder.mkdir(parents=True, exist_ok=True)
-    with telling_full_disk(folder), ExitStack() as stack:
-        waves = {}
-        for target, file in files.items():
-            temporary = stack.enter_context(atomic_path(file))
-            waves[target] = stack.enter_context(
-                soundfile.SoundFile(temporary, "w", rate, channels, subtype="FLOAT")
-            )
-        for estimates in blocks:
-            for target, wave in waves.items():
-                wave.write(estimates[target].T)

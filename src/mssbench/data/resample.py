@@ -13,10 +13,11 @@ from mssbench.errors import UserError
 
 # The "kaiser best" window of the resampy library in torchaudio's terms: 64 zero crossings a side;
 # the pass band ends at 0.9 of the lower Nyquist frequency, aliases lie below -100 dB.
+ZERO_CROSSINGS, ROLLOFF = 64, 0.9475937167399596
 KAISER_BEST = {
     "resampling_method": "sinc_interp_kaiser",
-    "lowpass_filter_width": 64,
-    "rolloff": 0.9475937167399596,
+    "lowpass_filter_width": ZERO_CROSSINGS,
+    "rolloff": ROLLOFF,
     "beta": 14.769656459379492,
 }
 
@@ -87,8 +88,11 @@ def resample(audio: np.ndarray, source: int, rate: int) -> np.ndarray:
         UserError: see ``check_rates``.
     """
     check_rates(source, rate)
-    if rate == source:
-        return audio
+    return audio if rate == source else sinc(audio, source, rate)
+
+
+def sinc(audio: np.ndarray, source: int, rate: int) -> np.ndarray:
+    """Do what `resample` does between any two rates (Hz), to a higher one too."""
     length = resampled_length(audio.shape[-1], source, rate)
     resampled = np.empty((*audio.shape[:-1], length), dtype=np.float32)
     # torchaudio rounds the length to float32; zeros beyond the end leave room to cut exactly.

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +41,9 @@ def load_model(config: dict[str, Any], weights: Path | None) -> Model:
         return model
     if weights is None:
         raise UserError(f"model {name} needs its trained weights; give them with --weights")
-    try:
-        with safe_open(weights, framework="pt") as file:
-            metadata = file.metadata() or {}
-            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except FileNotFoundError:
-        raise UserError(f"{weights}: there is no such file; {AGAIN}") from None
-    except SafetensorError as error:
-        raise UserError(f"{weights} is not a whole .safetensors file ({error}); {AGAIN}") from None
+    with opened(weights) as file:
+        metadata = file.metadata() or {}
+        state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     check_config(metadata, config, weights)
     try:
         model.load_state_dict(state)
@@ -56,6 +52,33 @@ def load_model(config: dict[str, Any], weights: Path | None) -> Model:
             f"{weights}: its arrays are not those of {name}, whose code has changed since; {AGAIN}"
         ) from None
     return model.eval()
+
+
+def read_metadata(weights: Path) -> dict[str, str]:
+    """Return what a file of weights says of itself.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    with opened(weights) as file:
+        metadata: dict[str, str] = file.metadata() or {}
+        return metadata
+
+
+@contextmanager
+def opened(weights: Path) -> Iterator[Any]:
+    """Open a ``.safetensors`` file.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    try:
+        with safe_open(weights, framework="pt") as file:
+            yield file
+    except FileNotFoundError:
+        raise UserError(f"{weights}: there is no such file; {AGAIN}") from None
+    except SafetensorError as error:
+        raise UserError(f"{weights} is not a whole .safetensors file ({error}); {AGAIN}") from None
 
 
 def check_config(metadata: dict[str, str], config: dict[str, Any], weights: Path) -> None:

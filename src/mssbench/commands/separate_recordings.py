@@ -1,0 +1,63 @@
+"""``mssbench separate SONG... --run RUN``: separate recordings of one's own."""
+
+import argparse
+import logging
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mssbench.commands.options import choose_device
+from mssbench.errors import UserError
+
+if TYPE_CHECKING:
+    from mssbench.models.base import Separator
+
+log = logging.getLogger(__name__)
+
+OUT = Path("separated")
+OVERLAP = 0.25
+
+
+def separate_recordings(args: argparse.Namespace) -> None:
+    """Separate each recording into a folder of its name.
+
+    Raises:
+        UserError: a recording or the run cannot be used; those before it are done.
+    """
+    import torch
+
+    from mssbench.models.base import Separator
+    from mssbench.recordings.separating import separate_recording
+    from mssbench.recordings.trained import load_run
+    from mssbench.separation import SeparationConfig
+
+    for song in args.songs:
+        if not song.is_file():
+            raise UserError(f"{song}: there is no such file; give the paths of audio files")
+    names = Counter(song.stem for song in args.songs)
+    twice = [name for name, count in names.items() if count > 1]
+    if twice:
+        raise UserError(
+            f"two recordings are called {twice[0]!r}, and both would be written to one folder; "
+            "separate them one after the other with different --out"
+        )
+    model, config = load_run(args.run)
+    torch.set_num_threads(args.threads)
+    if isinstance(model, Separator):
+        model.to(choose_device(args.device))
+        segment = args.segment or usual_segment(model, config)
+        rate = config["rendition"]["rate"]
+    else:
+        segment, rate = 1, None
+    overlap = OVERLAP if args.overlap is None else args.overlap
+    cut = SeparationConfig(segment, overlap)
+    for song in args.songs:
+        folder = (args.out or OUT) / song.stem
+        files = separate_recording(model, rate, cut, song, folder, exact_sum=args.exact_sum)
+        log.info("%s: %s", folder, ", ".join(file.name for file in files.values()))
+
+
+def usual_segment(model: "Separator", config: dict[str, Any]) -> int:
+    """Return the length that a model was trained with, which it is sure to take (samples)."""
+    trained: int = config["training"]["crops"]["samples"]
+    return max(trained, 2 * model.context + model.multiple)

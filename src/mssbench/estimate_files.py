@@ -1,0 +1,44 @@
+"""Estimates written to files, block by block."""
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+
+import soundfile
+
+from mssbench.atomic import atomic_path
+from mssbench.data.disk import telling_full_disk
+from mssbench.separation import Estimates
+
+# The size field of a WAV file has 32 bits; RF64 is WAV with a longer one.
+LARGEST_WAV = 2**32 - 2**16
+
+
+def write_estimates(
+    blocks: Iterable[Estimates], files: dict[str, Path], rate: int, channels: int, samples: int
+) -> None:
+    """Write a song's estimates as float32 WAV.
+
+    Args:
+        blocks: consecutive parts of the estimates.
+        files: target -> file, all in one folder.
+        rate: sample rate (Hz).
+        channels: audio channels.
+        samples: length of the song.
+
+    Raises:
+        UserError: the disk is full.
+    """
+    folder = next(iter(files.values())).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    kind = "WAV" if 4 * channels * samples < LARGEST_WAV else "RF64"
+    with telling_full_disk(folder), ExitStack() as stack:
+        waves = {}
+        for target, file in files.items():
+            temporary = stack.enter_context(atomic_path(file))
+            waves[target] = stack.enter_context(
+                soundfile.SoundFile(temporary, "w", rate, channels, subtype="FLOAT", format=kind)
+            )
+        for estimates in blocks:
+            for target, wave in waves.items():
+                wave.write(estimates[target].T)
