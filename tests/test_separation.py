@@ -63,14 +63,13 @@ def noise(samples, channels=1, seed=0):
     return np.random.default_rng(seed).standard_normal((channels, samples)).astype(np.float32)
 
 
-def separate(model, mixture, segment=SEGMENT, overlap=0.0, batch=3):
+def separate(model, mixture, segment=SEGMENT, overlap=0.0, *, batch=3, context=0):
     blocks = list(
         separate_stream(
             model,
             lambda start, stop: mixture[:, start:stop],
             mixture.shape[1],
-            segment,
-            overlap,
+            SeparationConfig(segment, overlap, context),
             batch=batch,
         )
     )
@@ -201,7 +200,7 @@ def test_memory_does_not_grow_with_the_song():
     peaks = []
     for samples in (10 * 4096, 300 * 4096):
         tracemalloc.start()
-        for block in separate_stream(model, read, samples, 4096, 0.5, batch=2):
+        for block in separate_stream(model, read, samples, SeparationConfig(4096, 0.5), batch=2):
             assert block["vocals"].shape[1] <= 3 * 4096
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
@@ -214,11 +213,35 @@ def test_model_is_evaluated_and_gradients_stay_the_callers_business():
     model = Scale()
     model.norm = nn.Dropout(0.5)
     model.train()
-    for _ in separate_stream(model, lambda a, b: np.ones((1, b - a), np.float32), 200, 64, 0.0):
+    config = SeparationConfig(64, 0.0)
+    for _ in separate_stream(model, lambda a, b: np.ones((1, b - a), np.float32), 200, config):
         assert not model.norm.training
         assert not torch.is_inference_mode_enabled()
         assert torch.is_grad_enabled()
     assert not model.heard[0].requires_grad
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "context"),
+    [
+        ("wave_u_net", {"levels": 3, "filters": 4, "output": "single"}, 256),
+        ("conv_tasnet_3x9", {"N": 8, "L": 16, "B": 4, "H": 8, "X": 3, "R": 2}, 400),
+    ],
+)
+@pytest.mark.parametrize("overlap", [0.0, 0.3])
+@pytest.mark.parametrize("samples", [5000, 4096, 1300])
+def test_with_its_context_a_model_says_the_same_of_a_segment_as_of_the_song(
+    name, params, context, overlap, samples
+):
+    torch.manual_seed(0)
+    model = build(name, params).eval()
+    mixture = noise(samples)
+    whole = -(-samples // model.multiple) * model.multiple
+    song = np.pad(mixture, ((0, 0), (0, whole - samples)))
+    with torch.inference_mode():
+        expected = model(torch.from_numpy(song)[None])["final"][0, 0, :, :samples].numpy()
+    found = separate(model, mixture, 2 * context + 256, overlap, context=context)["vocals"]
+    np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
 
 
 def test_segment_that_the_model_cannot_take_is_refused():

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import numpy as np
 import torch
-from numpy.lib.stride_tricks import sliding_window_view
 
 from mssbench.errors import UserError
 from mssbench.models.base import Model, Separator, Untrained
@@ -33,6 +32,9 @@ class SeparationConfig:
     Attributes:
         segment: length of the model's input (samples).
         overlap: share of a segment's output that the next one covers too, from 0 to below 1.
+        context: samples that the model hears more than it says at each side of a segment, beside
+            those that it loses by itself. With at least its receptive field to one side, it says
+            what it would say of the whole song.
 
     Raises:
         UserError: the overlap is 1 or more.
@@ -40,6 +42,7 @@ class SeparationConfig:
 
     segment: Annotated[int, Minimum(1)]
     overlap: Annotated[float, Minimum(0)]
+    context: Annotated[int, Minimum(0)] = 0
 
     def __post_init__(self) -> None:
         if self.overlap >= 1:
@@ -73,33 +76,25 @@ def separate_song(
         model,
         lambda start, stop: np.asarray(mixture[:, start:stop]),
         mixture.shape[-1],
-        config.segment,
-        config.overlap,
+        config,
     )
 
 
 def separate_stream(
-    model: Separator,
-    read: Read,
-    samples: int,
-    segment: int,
-    overlap: float,
-    *,
-    batch: int = BATCH,
+    model: Separator, read: Read, samples: int, config: SeparationConfig, *, batch: int = BATCH
 ) -> Iterator[Estimates]:
     """Separate a mixture that is read piece by piece.
 
     Segments without overlap follow each other, as in HTMD-Net's separation (Garoufis, Zlatintsi
     and Maragos, EUSIPCO 2021). Its script leaves what fills no whole segment silent; here zeros
     complete the last segment and its output is cut. Overlapping ones are cross-faded. Around the
-    song, a model that loses context hears zeros.
+    song, a model that loses context hears zeros; context that is asked for ends with the song.
 
     Args:
         model: is put into evaluation mode.
         read: gives a part of the mixture.
         samples: length of the mixture.
-        segment: length of the model's input (samples).
-        overlap: share of a segment's output that the next one covers too, from 0 to below 1.
+        config: how to cut it.
         batch: segments that the model hears at once; memory grows with it.
 
     Yields:
@@ -107,17 +102,20 @@ def separate_stream(
         vocals and accompaniment is the mixture minus the other.
 
     Raises:
-        UserError: the segment does not suit the model.
+        UserError: the segment or the context does not suit the model.
     """
-    length = output_length(model, segment)
-    hop = max(1, round(length * (1 - overlap)))
+    length = output_length(model, config)
+    hop = max(1, round(length * (1 - config.overlap)))
+    if config.context:
+        # Segments on one grid: a model that decimates keeps the same samples of each.
+        hop = max(model.multiple, hop // model.multiple * model.multiple)
     count = 1 + max(0, math.ceil((samples - length) / hop))
     joined = OverlapAdd(length, hop)
     model.eval()
     begin = 0
     for first in range(0, count, batch):
         starts = range(first * hop, min(first + batch, count) * hop, hop)
-        pieces = [joined.add(output) for output in infer(model, read, samples, starts, segment)]
+        pieces = [joined.add(output) for output in infer(model, read, samples, starts, config)]
         if starts[-1] + length >= samples:
             pieces.append(joined.rest())
         block = np.concatenate(pieces, axis=-1)[..., : samples - begin].astype(np.float32)
@@ -127,39 +125,43 @@ def separate_stream(
         begin = end
 
 
-def output_length(model: Separator, segment: int) -> int:
-    """Return how many samples a model gives for a segment.
+def output_length(model: Separator, config: SeparationConfig) -> int:
+    """Return how many samples are kept of a segment's output.
 
     Raises:
-        UserError: the segment is no multiple of what the model takes, or all of it is context.
+        UserError: the segment or the context is no multiple of what the model takes, or all of
+            the segment is context.
     """
-    name, multiple, context = type(model).__name__, model.multiple, model.context
-    if segment % multiple:
+    name, multiple, segment = type(model).__name__, model.multiple, config.segment
+    for key, value in (("segment", segment), ("context", config.context)):
+        if value % multiple:
+            raise UserError(
+                f"separation.{key} is {value}; {name} takes multiples of {multiple} samples, such "
+                f"as {math.ceil(value / multiple) * multiple}"
+            )
+    lost = 2 * (model.context + config.context)
+    if segment <= lost:
         raise UserError(
-            f"separation.segment is {segment}; {name} takes multiples of {multiple} samples, such "
-            f"as {math.ceil(segment / multiple) * multiple}"
-        )
-    if segment <= 2 * context:
-        raise UserError(
-            f"separation.segment is {segment}; {name} needs more than the {2 * context} samples "
+            f"separation.segment is {segment}; {name} needs more than the {lost} samples "
             "of context that it loses"
         )
-    return segment - 2 * context
+    return segment - lost
 
 
 def infer(
-    model: Separator, read: Read, samples: int, starts: range, segment: int
+    model: Separator, read: Read, samples: int, starts: range, config: SeparationConfig
 ) -> Iterator[np.ndarray]:
-    """Yield the model's outputs (targets, channels, length), which begin at ``starts``.
+    """Yield the outputs (targets, channels, length) that are kept, which begin at ``starts``.
 
     A song of another number of channels than the model's is heard channel by channel, each one
     repeated in all of the model's channels, whose outputs are averaged.
     """
-    start, stop = starts[0] - model.context, starts[-1] - model.context + segment
-    audio = read(max(start, 0), min(stop, samples))
-    audio = np.pad(audio, ((0, 0), (max(-start, 0), max(stop - samples, 0))))
-    segments = sliding_window_view(audio, segment, axis=-1)[:, :: starts.step]
-    inputs = torch.from_numpy(np.array(segments.swapaxes(0, 1), dtype=np.float32, order="C"))
+    heard = [first_heard(model, start, samples, config) for start in starts]
+    stop = min(heard[-1] + config.segment, samples)
+    audio = read(max(heard[0], 0), stop)
+    audio = np.pad(audio, ((0, 0), (max(-heard[0], 0), heard[-1] + config.segment - stop)))
+    segments = [audio[:, first - heard[0] :][:, : config.segment] for first in heard]
+    inputs = torch.from_numpy(np.stack(segments).astype(np.float32))
     channels = inputs.shape[1]
     apart = channels != model.channels
     if apart:
@@ -170,7 +172,22 @@ def infer(
         outputs = model(inputs.to(device))["final"]
     if apart:
         outputs = outputs.mean(dim=2).unflatten(0, (-1, channels)).transpose(1, 2)
-    yield from outputs.float().cpu().numpy()
+    length = output_length(model, config)
+    # Behind the song there may be less output than is kept; it is cut with the song.
+    outputs = torch.nn.functional.pad(outputs.float(), (0, config.segment)).cpu()
+    for output, first, start in zip(outputs, heard, starts, strict=True):
+        begin = start - first - model.context
+        yield output[..., begin : begin + length].numpy()
+
+
+def first_heard(model: Separator, start: int, samples: int, config: SeparationConfig) -> int:
+    """Return where the segment begins whose kept output begins at ``start``; may be below 0."""
+    first = start - model.context - config.context
+    if model.context or not config.context:
+        return first
+    # The segments at both ends lie within the song, padded to what the model takes.
+    last = math.ceil(max(0, samples - config.segment) / model.multiple) * model.multiple
+    return min(max(first, 0), last)
 
 
 def targets_of(model: Model) -> tuple[str, ...]:

@@ -37,6 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     own.add_argument("--overlap", type=float, help="share of it that is cross-faded (default 0.25)")
     own.add_argument(
+        "--context",
+        type=int,
+        default=0,
+        help="samples at both ends of a segment that are heard only (default: 0)",
+    )
+    own.add_argument(
         "--exact-sum",
         action="store_true",
         help="let the files add up to the recording: what they lack goes to the accompaniment",

@@ -50,7 +50,7 @@ def separate_recordings(args: argparse.Namespace) -> None:
     else:
         segment, rate = 1, None
     overlap = OVERLAP if args.overlap is None else args.overlap
-    cut = SeparationConfig(segment, overlap)
+    cut = SeparationConfig(segment, overlap, args.context)
     for song in args.songs:
         folder = (args.out or OUT) / song.stem
         files = separate_recording(model, rate, cut, song, folder, exact_sum=args.exact_sum)

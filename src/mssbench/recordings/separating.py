@@ -101,7 +101,7 @@ def blocks_of(
     progress = Progress(f"separate {name}", -(-heard.samples // rate), "s")
     done = 0
     try:
-        for block in separate_stream(model, heard.read, heard.samples, cut.segment, cut.overlap):
+        for block in separate_stream(model, heard.read, heard.samples, cut):
             before, done = done, done + next(iter(block.values())).shape[-1]
             progress.advance(-(-done // rate) - -(-before // rate))
             yield block
