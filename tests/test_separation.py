@@ -108,7 +108,7 @@ def test_a_model_of_one_channel_separates_the_channels_of_a_stereo_song_one_by_o
 @settings(max_examples=60, deadline=None)
 def test_identity_holds_for_any_cut(samples, segment, overlap, batch):
     mixture = noise(samples)
-    estimates = separate(Scale(), mixture, segment, overlap, batch)
+    estimates = separate(Scale(), mixture, segment, overlap, batch=batch)
     assert np.array_equal(estimates["vocals"], mixture)
 
 

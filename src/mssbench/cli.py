@@ -22,10 +22,12 @@ VERBS = {
     "prepare": "decode, downmix and resample a data set to a rendition",
     "stretch": "add the training songs of a rendition at other tempos",
     "train": "train one model",
-    "separate": "separate the test songs of a rendition",
+    "separate": "separate the test songs of a rendition, or recordings of one's own",
     "score": "score estimates against references",
     "tables": "make a study's tables from scores",
     "figures": "draw a study's figures",
+    "models": "list the systems and their configurations at paper scale",
+    "export": "write a trained run as one file: safetensors, TorchScript or ONNX",
     "track": "look after the MLflow store",
 }
 
