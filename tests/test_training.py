@@ -94,6 +94,16 @@ def test_training_learns_to_separate(rendition, tmp_path):
     assert min(row["valid_loss"] for row in history) < 0.8 * history[0]["valid_loss"]
 
 
+def test_a_normalised_song_is_heard_at_its_level_in_training_and_validation(rendition, tmp_path):
+    rows = []
+    for normalise in ("none", "song"):
+        config = configuration(epochs=1, normalise=normalise)
+        rows.append(run(config, rendition, tmp_path / normalise).history[0])
+    # The mixtures' deviation is far below 1, so what is divided by it is louder.
+    for loss in ("train_loss", "valid_loss"):
+        assert rows[1][loss] > 2 * rows[0][loss]
+
+
 def test_the_best_epochs_weights_are_the_result(rendition, tmp_path):
     # So large a step that the validation loss goes up and down.
     config = configuration(epochs=8, patience=8, optimiser={"name": "adam", "lr": 0.1})

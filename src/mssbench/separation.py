@@ -8,6 +8,7 @@ from typing import Annotated
 import numpy as np
 import torch
 
+from mssbench.data.loudness import deviation
 from mssbench.errors import UserError
 from mssbench.models.base import Model, Separator, Untrained
 from mssbench.overlap_add import OverlapAdd
@@ -50,7 +51,12 @@ class SeparationConfig:
 
 
 def separate_song(
-    model: Model, stems: np.ndarray, names: Sequence[str], config: SeparationConfig
+    model: Model,
+    stems: np.ndarray,
+    names: Sequence[str],
+    config: SeparationConfig,
+    *,
+    normalise: bool = False,
 ) -> Iterator[Estimates]:
     """Separate one song.
 
@@ -60,6 +66,7 @@ def separate_song(
         stems: (stems, channels, samples); may be memory-mapped.
         names: of the stems, the mixture first.
         config: how to cut the song; an untrained method does not heed it.
+        normalise: whether a separator hears the song divided by its level.
 
     Yields:
         Consecutive blocks of the estimates, completed by `with_complement`.
@@ -72,16 +79,23 @@ def separate_song(
         sources = dict(zip(names[1:], stems[1:], strict=True)) if model.needs_sources else {}
         yield with_complement(model.separate(mixture, sources), mixture)
         return
-    yield from separate_stream(
-        model,
-        lambda start, stop: np.asarray(mixture[:, start:stop]),
-        mixture.shape[-1],
-        config,
-    )
+
+    def read(start: int, stop: int) -> np.ndarray:
+        return np.asarray(mixture[:, start:stop])
+
+    samples = mixture.shape[-1]
+    level = deviation(read, samples) if normalise else 1.0
+    yield from separate_stream(model, read, samples, config, level=level)
 
 
 def separate_stream(
-    model: Separator, read: Read, samples: int, config: SeparationConfig, *, batch: int = BATCH
+    model: Separator,
+    read: Read,
+    samples: int,
+    config: SeparationConfig,
+    *,
+    batch: int = BATCH,
+    level: float = 1.0,
 ) -> Iterator[Estimates]:
     """Separate a mixture that is read piece by piece.
 
@@ -96,6 +110,7 @@ def separate_stream(
         samples: length of the mixture.
         config: how to cut it.
         batch: segments that the model hears at once; memory grows with it.
+        level: what the model's input is divided by and its estimates are multiplied by.
 
     Yields:
         Consecutive blocks of the estimates, as long together as the mixture; the missing one of
@@ -115,7 +130,8 @@ def separate_stream(
     begin = 0
     for first in range(0, count, batch):
         starts = range(first * hop, min(first + batch, count) * hop, hop)
-        pieces = [joined.add(output) for output in infer(model, read, samples, starts, config)]
+        outputs = infer(model, lambda a, b: read(a, b) / level, samples, starts, config)
+        pieces = [joined.add(level * output) for output in outputs]
         if starts[-1] + length >= samples:
             pieces.append(joined.rest())
         block = np.concatenate(pieces, axis=-1)[..., : samples - begin].astype(np.float32)

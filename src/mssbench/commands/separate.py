@@ -113,7 +113,8 @@ def separate_rendition(args: argparse.Namespace) -> None:
         model.to(device)
     for leftover in args.out.parent.glob("*/.*.partial.wav"):
         leftover.unlink()  # of a killed run
-    separate_songs(model, rendition, separation, args.out, device)
+    normalise = config.get("training", {}).get("normalise") == "song"
+    separate_songs(model, rendition, separation, args.out, device=device, normalise=normalise)
 
 
 def check_rendition(rendition: "Rendition", wanted: dict[str, Any], manifest: Path) -> None:
@@ -143,7 +144,9 @@ def separate_songs(
     rendition: "Rendition",
     separation: "SeparationConfig",
     out: Path,
+    *,
     device: str,
+    normalise: bool,
 ) -> None:
     """Write the estimates of each song, then the list of them.
 
@@ -161,7 +164,8 @@ def separate_songs(
     start = time.monotonic()
     for song in track(songs, "separate", len(songs)):
         files = {target: f"{song.name}/{target}.wav" for target in targets}
-        blocks = separate_song(model, rendition.audio(song), rendition.stems, separation)
+        stems = rendition.audio(song)
+        blocks = separate_song(model, stems, rendition.stems, separation, normalise=normalise)
         paths = {target: out.parent / file for target, file in files.items()}
         write_estimates(blocks, paths, rendition.rate, rendition.channel_count, song.samples)
         entries.append({"name": song.name, "files": files, "samples": song.samples})

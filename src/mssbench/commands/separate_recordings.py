@@ -49,11 +49,14 @@ def separate_recordings(args: argparse.Namespace) -> None:
         rate = config["rendition"]["rate"]
     else:
         segment, rate = 1, None
+    normalise = config.get("training", {}).get("normalise") == "song"
     overlap = OVERLAP if args.overlap is None else args.overlap
     cut = SeparationConfig(segment, overlap, args.context)
     for song in args.songs:
         folder = (args.out or OUT) / song.stem
-        files = separate_recording(model, rate, cut, song, folder, exact_sum=args.exact_sum)
+        files = separate_recording(
+            model, rate, cut, song, folder, normalise=normalise, exact_sum=args.exact_sum
+        )
         log.info("%s: %s", folder, ", ".join(file.name for file in files.values()))
 
 

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from mssbench.data.disk import require_free
+from mssbench.data.loudness import deviation
 from mssbench.estimate_files import write_estimates
 from mssbench.models.base import Model, Untrained
 from mssbench.progress import Progress
@@ -29,6 +30,7 @@ def separate_recording(
     path: Path,
     folder: Path,
     *,
+    normalise: bool = False,
     exact_sum: bool = False,
 ) -> dict[str, Path]:
     """Separate an audio file into files of its own rate, channels and length.
@@ -44,6 +46,7 @@ def separate_recording(
         cut: how to cut the recording.
         path: the recording.
         folder: gets ``<target>.wav`` of each target, as float32.
+        normalise: whether a separator hears the recording divided by its level.
         exact_sum: whether the estimates must add up to the recording; what they lack goes to the
             accompaniment, or to ``other``.
 
@@ -65,7 +68,10 @@ def separate_recording(
         heard = Resampled(audio.read, audio.samples, audio.rate, rate)
         needed = (audio.samples + (heard.samples if rate != audio.rate else 0)) * audio.channels
         require_free(folder, 4 * len(targets) * needed, f"separating {path.name}")
-        estimates = blocks_of(model, heard, cut, path.stem, rate)
+        level = deviation(heard.read, heard.samples) if normalise else 1.0
+        counted = Progress(f"separate {path.stem}", -(-heard.samples // rate), "s")
+        estimates = blocks_of(model, heard, cut, level)
+        estimates = followed(estimates, counted, rate)
         if rate != audio.rate:
             files = {target: Path(temporary, f"{target}.wav") for target in targets}
             write_estimates(estimates, files, rate, audio.channels, heard.samples)
@@ -91,17 +97,21 @@ def written_targets(model: Model) -> tuple[str, ...]:
 
 
 def blocks_of(
-    model: Model, heard: Resampled, cut: SeparationConfig, name: str, rate: int
+    model: Model, heard: Resampled, cut: SeparationConfig, level: float
 ) -> Iterator[Estimates]:
     """Yield the model's estimates, block by block."""
     if isinstance(model, Untrained):
         mixture = heard.read(0, heard.samples)
         yield with_complement(model.separate(mixture, {}), mixture)
         return
-    progress = Progress(f"separate {name}", -(-heard.samples // rate), "s")
+    yield from separate_stream(model, heard.read, heard.samples, cut, level=level)
+
+
+def followed(estimates: Iterator[Estimates], progress: Progress, rate: int) -> Iterator[Estimates]:
+    """Pass blocks on and count their seconds."""
     done = 0
     try:
-        for block in separate_stream(model, heard.read, heard.samples, cut):
+        for block in estimates:
             before, done = done, done + next(iter(block.values())).shape[-1]
             progress.advance(-(-done // rate) - -(-before // rate))
             yield block

@@ -116,6 +116,8 @@ class TrainingOptions:
         memory_gb: memory of the device (GB of 10^9 bytes) that the training set may take; a larger
             one is read from its files. None allows half of a GPU's free memory, and none of a
             computer's, which keeps the files in memory anyway. Batches are the same either way.
+        normalise: ``song`` divides each song by the standard deviation of its mixture, in training
+            and in separation, whose estimates are multiplied by it again.
     """
 
     crops: CropsConfig
@@ -126,6 +128,7 @@ class TrainingOptions:
     loss: dict[str, LossTerm]
     augmentation: tuple[AugmentationConfig, ...] = ()
     memory_gb: Annotated[float, Minimum(0)] | None = None
+    normalise: Literal["none", "song"] = "none"
 
 
 @dataclass(frozen=True)

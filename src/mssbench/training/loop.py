@@ -32,6 +32,7 @@ from mssbench.training.crops import (
 )
 from mssbench.training.fit import build_fitting
 from mssbench.training.keeper import Keeper
+from mssbench.training.levels import Levels
 from mssbench.training.losses import counted, probes_of, total_loss
 from mssbench.training.means import Means
 from mssbench.training.resident import batches, on_device
@@ -122,17 +123,17 @@ class Training:
         crops, batch = self.options.crops, self.options.batch_size
         split = split_songs(rendition, config.split)
         longer = margin(self.options.augmentation)
-        self.crops = on_device(
-            make_crops(crops, rendition, split.train, batch, config.seed, margin=longer),
-            device,
-            self.options.memory_gb,
-        )
+        places = make_crops(crops, rendition, split.train, batch, config.seed, margin=longer)
+        self.crops = on_device(places, device, self.options.memory_gb)
         self.augment = Chain(self.options.augmentation, config.seed)
         # Validation hears the whole songs in order, whatever the crops, so that epochs compare.
         self.validation = (
             WindowCrops(rendition, split.valid, crops.samples, batch) if split.valid else None
         )
         self.validation_means = Means(terms, device)
+        normalised = self.options.normalise == "song"
+        self.levels = Levels(places) if normalised else None
+        self.validation_levels = Levels(self.validation) if normalised and self.validation else None
 
     def run(self, keeper: Keeper, on_epoch: Callable[[Row], None]) -> Result:
         """Train to the end, saving and restoring through ``keeper``."""
@@ -191,6 +192,8 @@ class Training:
     def augmented(self, stems: Tensor, n: int) -> Tensor:
         """Return training batch ``n`` on the device, changed as the configuration says."""
         stems = stems.to(self.device, non_blocking=True)
+        if self.levels:
+            stems = self.levels.normalised(stems, n)
         if not self.options.augmentation:
             return stems
         return with_mixture(self.augment(stems[:, 1:], n))
@@ -210,9 +213,11 @@ class Training:
         self.model.eval()
         steps = self.validation.steps_per_epoch
         with torch.inference_mode():
-            for batch in batches(self.validation, 0, steps, self.device):
+            for n, batch in enumerate(batches(self.validation, 0, steps, self.device)):
                 # The state still stands before the validation, which a continued run repeats.
                 keeper.save_if_due(self.state)
+                if self.validation_levels:
+                    batch = self.validation_levels.normalised(batch, n)  # noqa: PLW2901
                 losses = self.losses(downmix(batch, self.model.channels))
                 self.validation_means.add(*losses, len(batch))
 
