@@ -23,19 +23,13 @@ from mssbench.models.registry import parameter_count
 from mssbench.progress import Progress
 from mssbench.provenance import source_digest
 from mssbench.training.config import TrainingConfig
-from mssbench.training.crops import (
-    WindowCrops,
-    downmix,
-    make_crops,
-    targets,
-    with_mixture,
-)
+from mssbench.training.crops import WindowCrops, make_crops, targets
+from mssbench.training.feed import Feed, augmented, downmixed
 from mssbench.training.fit import build_fitting
 from mssbench.training.keeper import Keeper
-from mssbench.training.levels import Levels
 from mssbench.training.losses import counted, probes_of, total_loss
 from mssbench.training.means import Means
-from mssbench.training.resident import batches, on_device
+from mssbench.training.resident import on_device
 from mssbench.training.result import Result, StopReason
 from mssbench.training.state import Row, State
 from mssbench.training.update import Adam, FiniteSteps
@@ -120,27 +114,33 @@ class Training:
         self.code = source_digest(__name__, type(self.model).__module__)
         terms, self.probes = counted(self.options.loss), probes_of(self.options.loss)
         self.state = State(self.model, Adam(self.model, self.options.optimiser.lr), terms)
-        crops, batch = self.options.crops, self.options.batch_size
-        split = split_songs(rendition, config.split)
-        longer = margin(self.options.augmentation)
-        places = make_crops(crops, rendition, split.train, batch, config.seed, margin=longer)
-        self.crops = on_device(places, device, self.options.memory_gb)
-        self.augment = Chain(self.options.augmentation, config.seed)
-        # Validation hears the whole songs in order, whatever the crops, so that epochs compare.
-        self.validation = (
-            WindowCrops(rendition, split.valid, crops.samples, batch) if split.valid else None
-        )
         self.validation_means = Means(terms, device)
-        normalised = self.options.normalise == "song"
-        self.levels = Levels(places) if normalised else None
-        self.validation_levels = Levels(self.validation) if normalised and self.validation else None
+        self.feed, self.validation = self.feeds(rendition)
+
+    def feeds(self, rendition: Rendition) -> tuple[Feed, Feed | None]:
+        """Return the batches of training and, if there are such songs, of validation."""
+        options, device = self.options, self.device
+        crops, batch, seed = options.crops, options.batch_size, self.config.seed
+        split = split_songs(rendition, self.config.split)
+        normalise = options.normalise == "song"
+        longer = margin(options.augmentation)
+        places = make_crops(crops, rendition, split.train, batch, seed, margin=longer)
+        held = on_device(places, device, options.memory_gb)
+        change = augmented(Chain(options.augmentation, seed))
+        training = Feed(places, device, change, held=held, normalise=normalise)
+        if not split.valid:
+            return training, None
+        # Validation hears the whole songs in order, whatever the crops, so that epochs compare.
+        windows = WindowCrops(rendition, split.valid, crops.samples, batch)
+        heard = downmixed(self.model.channels)
+        return training, Feed(windows, device, heard, normalise=normalise)
 
     def run(self, keeper: Keeper, on_epoch: Callable[[Row], None]) -> Result:
         """Train to the end, saving and restoring through ``keeper``."""
         state, name = self.state, self.config.model.name
         keeper.restore(state)
         update = FiniteSteps(self.model, state.optimiser)
-        steps = self.options.epochs * self.crops.steps_per_epoch
+        steps = self.options.epochs * self.feed.steps_per_epoch
         progress = Progress(f"train {name}", steps, "steps", done=state.step)
         try:
             while (reason := self.finished()) is None:
@@ -176,12 +176,12 @@ class Training:
     def finish_steps(self, update: FiniteSteps, keeper: Keeper, progress: Progress) -> None:
         """Take the steps that are left of the epoch."""
         state = self.state
-        end = (state.epoch + 1) * self.crops.steps_per_epoch
+        end = (state.epoch + 1) * self.feed.steps_per_epoch
         self.model.train()
         note = self.note()
-        for batch in batches(self.crops, state.step, end, self.device):
+        for batch in self.feed.batches(state.step, end):
             keeper.save_if_due(state)
-            total, parts = self.losses(self.augmented(batch, state.step))
+            total, parts = self.losses(batch)
             left_out = update.take(total)
             state.count_step(total, parts, len(batch), left_out)
             if state.step % STEPS_BETWEEN_LOOKS == 0:
@@ -189,18 +189,8 @@ class Training:
                 note = self.note()
             progress.advance(note=note)
 
-    def augmented(self, stems: Tensor, n: int) -> Tensor:
-        """Return training batch ``n`` on the device, changed as the configuration says."""
-        stems = stems.to(self.device, non_blocking=True)
-        if self.levels:
-            stems = self.levels.normalised(stems, n)
-        if not self.options.augmentation:
-            return stems
-        return with_mixture(self.augment(stems[:, 1:], n))
-
     def losses(self, stems: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the total loss and its terms for a batch (batch, stems, channels, samples)."""
-        stems = stems.to(self.device, non_blocking=True)
         mixture, truth = targets(stems, self.stems, self.model.targets)
         return total_loss(self.model.compare(mixture, truth, self.probes), self.options.loss)
 
@@ -213,13 +203,10 @@ class Training:
         self.model.eval()
         steps = self.validation.steps_per_epoch
         with torch.inference_mode():
-            for n, batch in enumerate(batches(self.validation, 0, steps, self.device)):
+            for batch in self.validation.batches(0, steps):
                 # The state still stands before the validation, which a continued run repeats.
                 keeper.save_if_due(self.state)
-                if self.validation_levels:
-                    batch = self.validation_levels.normalised(batch, n)  # noqa: PLW2901
-                losses = self.losses(downmix(batch, self.model.channels))
-                self.validation_means.add(*losses, len(batch))
+                self.validation_means.add(*self.losses(batch), len(batch))
 
     def end_epoch(self) -> Row:
         """Close the epoch and return its row of the history."""
