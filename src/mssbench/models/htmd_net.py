@@ -5,12 +5,13 @@ Time-Domain Monaural Singing Voice Separation", EUSIPCO 2021, and its released t
 """
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool1d, interpolate, leaky_relu
 
-from mssbench.models.base import Separator
+from mssbench.models.base import Separator, Variant
 from mssbench.models.initialisation import glorot_uniform
 from mssbench.models.masking import LEAK, MaskingModule
 from mssbench.models.recurrent import Activation, BidirectionalLSTM
@@ -71,8 +72,15 @@ class HTMDNet(Separator):
     """Vocals from a mixture: a masking module, whose estimate a denoising module improves.
 
     With the defaults it has 4,498,799 trainable values, 1,897,217 of them for masking. The paper's
-    slides speak of 12 levels; the released code, followed here, has 11. The masking module's
-    estimate is returned as ``intermediate`` so that it can have a loss of its own.
+    slides speak of 12 levels; the released code, followed here, has 11. With 12 levels there are
+    5,009,135 values, or 4,893,167 where the LSTM has the 156 units of a 13th level's filters.
+
+    The masking module's estimate is returned as ``intermediate`` so that it can have a loss of its
+    own. The paper's losses are named by the intermediate one, then the final one: MSE-MAE is
+    ``intermediate: {kind: mse, weight: 0.5}`` and ``final: {kind: mae, weight: 1}``; MAE-MAE and
+    MSE-MSE differ in the kinds. Without deep supervision the intermediate weight is 0. The weights
+    are those of the released code's example and the order of the names that of its files; the
+    paper's text could not be checked for either.
 
     Args:
         channels: audio channels of the mixture and of the estimate.
@@ -94,6 +102,11 @@ class HTMDNet(Separator):
 
     targets = ("vocals",)
     probes = ("final", "intermediate")
+    variants: ClassVar[dict[str, Variant]] = {
+        "HTMD-Net": Variant({}, 22_050),
+        "12 levels": Variant({"levels": 12}, 22_050),
+        "12 levels, 156 units": Variant({"levels": 12, "units": 156}, 22_050),
+    }
 
     def __init__(
         self,

@@ -1,0 +1,211 @@
+"""Demucs, its first version.
+
+A. Défossez, N. Usunier, L. Bottou and F. Bach, "Music Source Separation in the Waveform Domain",
+arXiv 1911.13254 (2019), and the code released with it.
+"""
+
+import math
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from mssbench.models.base import Separator, Variant
+from mssbench.models.cropping import centre
+
+EPSILON = 1e-5
+"""What the released code adds to a standard deviation before it divides by it."""
+
+
+def rescale(layer: nn.Module, reference: float) -> None:
+    """Bring the initial weights of a convolution closer to a standard deviation of ``reference``.
+
+    Weights and biases are divided by the root of the weights' deviation over the reference. Other
+    layers are left alone.
+    """
+    if isinstance(layer, nn.Conv1d | nn.ConvTranspose1d):
+        factor = (layer.weight.detach().std() / reference).sqrt()
+        layer.weight.data /= factor
+        if layer.bias is not None:
+            layer.bias.data /= factor
+
+
+def rewriting(width: int, kernel: int, glu: bool) -> list[nn.Module]:
+    """Return the layers that turn ``width`` channels into as many others."""
+    if glu:
+        return [nn.Conv1d(width, 2 * width, kernel), nn.GLU(dim=1)]
+    return [nn.Conv1d(width, width, kernel), nn.ReLU()]
+
+
+class Recurrent(nn.Module):
+    """A bidirectional LSTM of two layers and a linear map back to its ``width`` channels."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(width, width, num_layers=2, bidirectional=True, batch_first=True)
+        self.linear = nn.Linear(2 * width, width)
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """Map (batch, width, time) to the same shape."""
+        states, _ = self.lstm(signal.transpose(1, 2))
+        mapped: Tensor = self.linear(states)
+        return mapped.transpose(1, 2)
+
+
+class Demucs(Separator):
+    """Strided convolutions down, an LSTM, and transposed convolutions up, with skips added.
+
+    With the defaults it has 648,548,208 trainable values, with C = 64 265,679,496. The paper's
+    loss is ``final: {kind: mae, weight: 1}``. Layers are named as in the released code, so that
+    its weights can be loaded.
+
+    Convolutions are not padded. A mixture of any length is completed by zeros on both sides until
+    they fit, and the estimates are cut again. The released code trains on excerpts that are longer
+    than the target by what is lost, 5,460 samples a side, where this one puts zeros there. It
+    also brings every song's mixture (mono) to a mean of 0 and a deviation of 1, for which see
+    ``standardise``.
+
+    Args:
+        channels: audio channels of the mixture and of the estimates.
+        targets: the sources.
+        C: channels of the first encoder block; each further one has twice as many.
+        L: encoder blocks, and decoder blocks.
+        K: taps of the strided convolutions.
+        S: their stride.
+        kernel: taps of the convolution that a decoder block begins with (the code's ``context``).
+        lstm: whether there is an LSTM.
+        glu: whether a gated linear unit follows a block's inner convolution; else a ReLU.
+        rewrite: whether a block has an inner convolution, of 1 tap in the encoder.
+        rescaled: standard deviation that initial weights are brought closer to; None leaves them
+            as torch draws them.
+        standardise: bring what the network hears to a mean of 0 and a deviation of 1 (mono, each
+            example by itself), and its estimates back.
+        shifts: in evaluation mode the estimates are the mean of those of so many shifted mixtures;
+            1 does not shift. The paper takes 10 at test, none for validation.
+        max_shift: shifts are below this (samples; half a second in the paper), all different.
+        seed: seed of the shifts. They are the same in every call, whatever the device.
+
+    Raises:
+        ValueError: the stride is longer than the taps, or there are more shifts than differ.
+    """
+
+    variants: ClassVar[dict[str, Variant]] = {
+        "Demucs": Variant({}, 44_100),
+        "light": Variant({"C": 64}, 44_100),
+        "no LSTM": Variant({"lstm": False}, 44_100),
+        "no GLU": Variant({"glu": False}, 44_100),
+        "no rewrite": Variant({"rewrite": False}, 44_100),
+        "context 1": Variant({"kernel": 1}, 44_100),
+        "no rescale": Variant({"rescaled": None}, 44_100),
+    }
+
+    def __init__(
+        self,
+        *,
+        channels: int = 2,
+        targets: tuple[str, ...] = ("drums", "bass", "other", "vocals"),
+        C: int = 100,
+        L: int = 6,
+        K: int = 8,
+        S: int = 4,
+        kernel: int = 3,
+        lstm: bool = True,
+        glu: bool = True,
+        rewrite: bool = True,
+        rescaled: float | None = 0.1,
+        standardise: bool = False,
+        shifts: int = 1,
+        max_shift: int = 22_050,
+        seed: int = 1,
+    ) -> None:
+        super().__init__()
+        if S > K:
+            raise ValueError(f"S is {S}; it must be at most K, which is {K}")
+        if shifts > max_shift:
+            raise ValueError(f"shifts is {shifts}; it must be at most max_shift, {max_shift}")
+        if rescaled is not None and rescaled <= 0:
+            raise ValueError(f"rescaled is {rescaled:g}; it must be above 0")
+        self.channels, self.targets = channels, targets
+        self.K, self.S, self.standardise = K, S, standardise
+        self.lost = kernel - 1
+        self.shifts, self.max_shift, self.seed = shifts, max_shift, seed
+        widths = [C * 2**level for level in range(L)]
+        self.encoder = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv1d(inputs, width, K, S),
+                nn.ReLU(),
+                *(rewriting(width, 1, glu) if rewrite else []),
+            )
+            for inputs, width in zip([channels, *widths[:-1]], widths, strict=True)
+        )
+        self.lstm = Recurrent(widths[-1]) if lstm else nn.Identity()
+        self.decoder = nn.ModuleList(
+            nn.Sequential(
+                *(rewriting(width, kernel, glu) if rewrite else []),
+                nn.ConvTranspose1d(width, outputs, K, S),
+                nn.ReLU(),
+            )
+            for width, outputs in zip(widths[::-1], widths[-2::-1], strict=False)
+        )
+        self.decoder.append(
+            nn.Sequential(
+                *(rewriting(C, kernel, glu) if rewrite else []),
+                nn.ConvTranspose1d(C, len(targets) * channels, K, S),
+            )
+        )
+        if rescaled is not None:
+            for layer in self.modules():
+                rescale(layer, rescaled)
+
+    def fitting_length(self, samples: int) -> int:
+        """Return the shortest length that fits all strides and gives ``samples`` at least."""
+        for _ in self.encoder:
+            frames = max(1, math.ceil((samples - self.K) / self.S) + 1)
+            samples = frames + self.lost
+        for _ in self.decoder:
+            samples = (samples - 1) * self.S + self.K
+        return samples
+
+    def forward(self, mixture: Tensor) -> dict[str, Tensor]:
+        """Map (batch, channels, samples) to ``final``, (batch, targets, channels, samples)."""
+        self.check(mixture)
+        if self.training or self.shifts == 1:
+            return {"final": self.separated(mixture)}
+        return {"final": self.averaged(mixture)}
+
+    def averaged(self, mixture: Tensor) -> Tensor:
+        """Return the mean estimates of shifted mixtures, shifted back; shapes as `forward`'s."""
+        samples, longest = mixture.shape[-1], self.max_shift
+        generator = torch.Generator().manual_seed(self.seed)
+        begins = torch.randperm(longest, generator=generator)[: self.shifts].tolist()
+        padded = pad(mixture, (longest, longest))
+        total = mixture.new_zeros(())
+        for begin in begins:
+            estimates = self.separated(padded[..., begin : begin + samples + longest])
+            total = total + estimates[..., longest - begin : longest - begin + samples]
+        return total / len(begins)
+
+    def separated(self, mixture: Tensor) -> Tensor:
+        """Return the estimates of one pass through the network; shapes as `forward`'s."""
+        samples = mixture.shape[-1]
+        missing = self.fitting_length(samples) - samples
+        mean: Tensor | float = 0.0
+        scale: Tensor | float = 1.0
+        if self.standardise:
+            mono = mixture.mean(1, keepdim=True)
+            mean, scale = mono.mean(-1, keepdim=True), EPSILON + mono.std(-1, keepdim=True)
+        heard = pad((mixture - mean) / scale, (missing // 2, missing - missing // 2))
+        signal = centre(self.network(heard), samples) * scale + mean
+        return signal.unflatten(1, (len(self.targets), self.channels))
+
+    def network(self, signal: Tensor) -> Tensor:
+        """Map (batch, channels, time), of a fitting length, to all estimates' channels."""
+        skips = []
+        for block in self.encoder:
+            signal = block(signal)
+            skips.append(signal)
+        signal = self.lstm(signal)
+        for block in self.decoder:
+            signal = block(signal + centre(skips.pop(), signal.shape[-1]))
+        return signal
