@@ -15,24 +15,24 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent
-MINIATURE = ROOT / "tests" / "miniature" / "miniature.yaml"
+MINIATURE = ROOT / "tests" / "miniature"
 RESULTS = Path("results", "synthetic", "demo")
 STUDY = RESULTS / "studies" / "miniature"
 
 pytestmark = pytest.mark.pipeline
 
 
-def make_project(folder, tracking="results/mlflow.db"):
-    """Copy what a checkout has, add the miniature study and choose it."""
+def make_project(folder, tracking="results/mlflow.db", study="miniature"):
+    """Copy what a checkout has, add a miniature study and choose it."""
     for name in ("Snakefile", "config.yaml"):
         shutil.copy(ROOT / name, folder / name)
     for name in ("workflow", "profiles", "envs", "src"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(MINIATURE, folder / "workflow" / "studies")
+    shutil.copy(MINIATURE / f"{study}.yaml", folder / "workflow" / "studies")
     config = yaml.safe_load((folder / "config.yaml").read_text())
     songs = {"train_songs": 4, "test_songs": 2, "seconds": 6, "seed": 0}
     config["synthetic"]["demo"] = songs
-    config |= {"studies": ["miniature"], "tracking": tracking, "device": "cpu"}
+    config |= {"studies": [study], "tracking": tracking, "device": "cpu"}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     return folder
 
@@ -251,3 +251,24 @@ def test_killed_pipeline_continues_to_the_same_tables(project, tmp_path):
         assert (copy / STUDY / "tables" / name).read_bytes() == (
             project / STUDY / "tables" / name
         ).read_bytes()
+
+
+def test_stretched_songs_go_when_they_have_trained_and_no_training_is_repeated(tmp_path):
+    project = make_project(tmp_path, tracking="off", study="stretched")
+    done = snakemake(project, "--until", "train")
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    assert re.search(r"Stretching songs for wave_u_net-s0-\w+: [\d.]+ MB on disk", said)
+    assert "10 songs, 4 of them stretched" in said
+    assert not list((project / RESULTS / "stretched").glob("*"))
+    assert len(list((project / RESULTS / "rendition" / "8000-mono").glob("*.npy"))) == 6
+    assert planned(project, "--until", "train") == {}
+    # Other trainings make the songs again, for themselves alone.
+    study = project / "workflow" / "studies" / "stretched.yaml"
+    text = study.read_text()
+    study.write_text(text.replace("[stretched]", "[stretched, shared, plain]"))
+    assert planned(project, "--until", "train") == {"stretched_rendition": 1, "train": 2}
+    study.write_text(text)
+    with (project / "src" / "mssbench" / "stretching" / "offline.py").open("a") as code:
+        code.write("ADDED = 1\n")
+    assert planned(project, "--until", "train") == {"stretched_rendition": 1, "train": 1}

@@ -21,6 +21,9 @@ Config = dict[str, Any]
 # The parts of an experiment that decide its weights, its estimates and its scores.
 TRAINED, SEPARATED, SCORED = ("rendition", "split", "training"), ("separation",), ("scoring",)
 
+# Decides the weights where an experiment has it: what it makes is read by the training alone.
+STRETCHING = "stretching"
+
 
 def overlay(below: Config, above: Config) -> Config:
     """Return ``below`` with ``above`` laid over it, map by map; lists and values are replaced."""
@@ -213,6 +216,8 @@ def resolve(name: str, experiment: Config, dataset: Config, seed: int | None) ->
     config |= {part: experiment[part] for part in first}
     if seed is not None:
         config["seed"] = seed
+        if experiment.get(STRETCHING) is not None:
+            config[STRETCHING] = experiment[STRETCHING]
         check_training(name, config)
     stem = experiment["model"] if seed is None else f"{experiment['model']}-s{seed}"
     trained = None if seed is None else f"{stem}-{digest(config)}"
@@ -228,6 +233,15 @@ def rendition_name(rendition: Config) -> str:
     name = "{rate}-{channels}".format(**rendition)
     stored_as = rendition.get("format", "float32")
     return name if stored_as == "float32" else f"{name}-{stored_as}"
+
+
+def stretch_options(config: Config) -> str:
+    """Return a run's ``stretching`` as options of ``mssbench stretch``."""
+    given = {key: value for key, value in config[STRETCHING].items() if value not in (None, [])}
+    return " ".join(
+        f"--{key} {' '.join(map(str, value)) if isinstance(value, list) else value}"
+        for key, value in given.items()
+    )
 
 
 def check_training(name: str, config: Config) -> None:

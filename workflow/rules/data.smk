@@ -1,4 +1,8 @@
 # The songs, and renditions of them at the rate and channels that a study asks for.
+from mssbench.data.disk import size
+from mssbench.stretching.config import StretchingConfig
+from mssbench.stretching.need import needed_bytes
+from mssbench.training.structure import structure
 
 
 if DATASET == "synthetic":
@@ -62,6 +66,12 @@ else:
             " --out {output} --log {log}"
 
 
+def stretching_need(manifest, run):
+    """Return the room that a run's stretched songs take on disk, as a person says it."""
+    config = structure(StretchingConfig, run.config["stretching"])
+    return size(needed_bytes(manifest, config))
+
+
 # Decode, downmix and resample each song once, so that training maps it into memory.
 rule rendition:
     input:
@@ -87,3 +97,33 @@ rule rendition:
     shell:
         "mssbench prepare --dataset {input.dataset} --rate {params.rate}"
         " --channels {params.channels} --format {params.format} --workers {threads} --out {output.manifest} --log {log}"
+
+
+# Further training songs at other tempos, for one training. They are made of the rendition in minutes,
+# so they go when it is done: the whole folder, as the songs lie beside the manifest. What it has of
+# the rendition's own songs are links, which take no room. No two trainings share a folder: Snakemake
+# repeats all that ever read a temporary file when it makes the file again for one of them.
+rule stretched_rendition:
+    input:
+        rendition=lambda wildcards: rendition_of(TRAINED[wildcards.trained]),
+    output:
+        folder=temp(directory("results/{dataset}/{scale}/stretched/{trained}")),
+    log:
+        "results/{dataset}/{scale}/logs/stretched/{trained}.log",
+    conda:
+        "../../envs/environment.yaml"
+    threads: 8
+    resources:
+        mem_mb=memory(8000),
+        runtime=240,
+    params:
+        options=lambda wildcards: stretch_options(TRAINED[wildcards.trained].config),
+        disk=lambda wildcards, input: stretching_need(
+            input.rendition, TRAINED[wildcards.trained]
+        ),
+        code=source_digest("mssbench.commands.stretch"),
+    message:
+        "Stretching songs for {wildcards.trained}: {params.disk} on disk while it trains"
+    shell:
+        "mssbench stretch --rendition {input.rendition} {params.options} --workers {threads}"
+        " --out {output.folder}/manifest.json --log {log}"

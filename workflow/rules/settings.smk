@@ -8,7 +8,13 @@ from snakemake.exceptions import WorkflowError
 from mssbench.errors import UserError
 from mssbench.models.registry import address_of
 from mssbench.provenance import source_digest
-from mssbench.study import Studies, expand, separated_part, trained_part
+from mssbench.study import (
+    Studies,
+    expand,
+    separated_part,
+    stretch_options,
+    trained_part,
+)
 from mssbench.validation import load_yaml, validate
 
 WORKFLOW = Path(workflow.basedir, "workflow")
@@ -77,8 +83,8 @@ def as_json(value):
     return json.dumps(value, sort_keys=True)
 
 
-def model_code(command, run):
-    """Return the digest of the source that a command uses for a run's model."""
+def model_code(command, run, *others):
+    """Return the digest of the source that a command, and others, use for a run's model."""
     source, _ = address_of(run.config["model"]["name"])
     # How a run is tracked is no part of what it computes.
-    return source_digest(command, source, without="mssbench.tracking")
+    return source_digest(command, source, *others, without="mssbench.tracking")

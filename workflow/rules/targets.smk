@@ -45,6 +45,13 @@ def rendition_of(run):
     return f"results/{DATASET}/{SCALE}/rendition/{run.rendition}/manifest.json"
 
 
+def stretched_of(name):
+    """Return the folder of the stretched songs that a training reads: none for most."""
+    if "stretching" not in TRAINED[name].config:
+        return []
+    return f"results/{DATASET}/{SCALE}/stretched/{name}"
+
+
 def of_study(pattern, attribute, trained_only=False):
     """Return an input function: ``pattern`` filled with each of the study's runs."""
 

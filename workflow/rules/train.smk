@@ -27,6 +27,7 @@ rule tracking_store:
 rule train:
     input:
         rendition=lambda wildcards: rendition_of(TRAINED[wildcards.trained]),
+        stretched=lambda wildcards: stretched_of(wildcards.trained),
         store=ancient("results/tracking/store.json"),
     output:
         weights="results/{dataset}/{scale}/train/{trained}/model.safetensors",
@@ -36,6 +37,8 @@ rule train:
         "results/{dataset}/{scale}/logs/train/{trained}.log",
     benchmark:
         "results/{dataset}/{scale}/logs/train/{trained}.cost.tsv"
+    # Before more songs are stretched, those that are there shall train and go.
+    priority: 1
     conda:
         "../../envs/environment.yaml"
     threads: 1
@@ -49,13 +52,23 @@ rule train:
         ),
         checkpoints="results/{dataset}/{scale}/checkpoints/{trained}",
         device=config["device"],
+        songs=lambda wildcards, input: (
+            f"{input.stretched}/manifest.json" if input.stretched else input.rendition
+        ),
+        # The stretched songs do not stay, so the weights answer for the code that made them.
         code=lambda wildcards: model_code(
-            "mssbench.commands.train", TRAINED[wildcards.trained]
+            "mssbench.commands.train",
+            TRAINED[wildcards.trained],
+            *(
+                ["mssbench.commands.stretch"]
+                if stretched_of(wildcards.trained)
+                else []
+            ),
         ),
     message:
         "Training {wildcards.trained}"
     shell:
-        "mssbench train --config {params.config:q} --rendition {input.rendition}"
+        "mssbench train --config {params.config:q} --rendition {params.songs}"
         " --checkpoints {params.checkpoints} --device {params.device} --threads {threads}"
         " --tag dataset={wildcards.dataset} --tag scale={wildcards.scale} --tag code={params.code}"
         " --out-weights {output.weights} --out-history {output.history} --out-run {output.run}"

@@ -8,13 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from mssbench.augmentation.base import Augmentation
-from mssbench.augmentation.config import AugmentationConfig
+from mssbench.augmentation.config import AugmentationConfig, TempoConfig
 from mssbench.augmentation.flip_sign import FlipSign
 from mssbench.augmentation.gain import Gain
 from mssbench.augmentation.random_channel import RandomChannel
 from mssbench.augmentation.remix import Remix, RemixGroups, RemixHalf
 from mssbench.augmentation.shift import Shift
 from mssbench.augmentation.swap_channels import SwapChannels
+from mssbench.augmentation.tempo import Tempo
 
 MODULES: dict[str, type[Augmentation]] = {
     "gain": Gain,
@@ -25,6 +26,7 @@ MODULES: dict[str, type[Augmentation]] = {
     "remix_groups": RemixGroups,
     "remix_half": RemixHalf,
     "random_channel": RandomChannel,
+    "tempo": Tempo,
 }
 
 
@@ -38,6 +40,9 @@ def generator(seed: int, n: int, position: int) -> torch.Generator:
 
 def build(config: AugmentationConfig) -> Augmentation:
     """Return the module that a configuration asks for."""
+    if isinstance(config, TempoConfig):
+        law = config.tempos()
+        return Tempo(law.factors, law.probabilities, config.n_fft, config.hop)
     parameters = asdict(config)
     return MODULES[parameters.pop("kind")](**parameters)
 

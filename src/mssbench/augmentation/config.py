@@ -3,12 +3,15 @@
 Imports nothing heavy: configurations are checked before any job starts.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, get_args
 
 from mssbench.errors import UserError
-from mssbench.training.structure import Minimum
+from mssbench.stretching.length import longest_reach
+from mssbench.stretching.tempos import KNOWN, Tempos
+from mssbench.training.structure import Maximum, Minimum
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,14 @@ class ShiftConfig:
 
 @dataclass(frozen=True)
 class RemixConfig:
-    """Each source permuted over the whole batch."""
+    """Each source permuted over the whole batch.
+
+    Attributes:
+        probability: of a batch to be mixed at all.
+    """
 
     kind: Literal["remix"]
+    probability: Annotated[float, Minimum(0), Maximum(1)] = 1.0
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,48 @@ class RandomChannelConfig:
     kind: Literal["random_channel"]
 
 
+@dataclass(frozen=True)
+class TempoConfig:
+    """Each example at a tempo of its own, with its pitch.
+
+    Attributes:
+        like: factors and probabilities of RA's paper or of its code.
+        factors: tempo factors, above 1 is faster, in place of ``like``; crops are drawn longer by
+            the greatest.
+        probabilities: one a factor; equal ones if they are left out.
+        n_fft: length of the phase vocoder's window and transform (samples); RA's by default.
+        hop: samples from one of its frames to the next.
+    """
+
+    kind: Literal["tempo"]
+    like: Literal["ra_paper", "ra_code"] | None = None
+    factors: tuple[float, ...] | None = None
+    probabilities: tuple[float, ...] | None = None
+    n_fft: Annotated[int, Minimum(4)] = 1024
+    hop: Annotated[int, Minimum(1)] = 256
+
+    def tempos(self) -> Tempos:
+        """Return the factors and their probabilities.
+
+        Raises:
+            UserError: keys do not go together or have values that are not allowed; the message
+                begins with the key.
+        """
+        if (self.like is None) == (self.factors is None):
+            found = "neither" if self.like is None else "both"
+            raise UserError(f"factors: found {found} of like and factors; give one of them")
+        if self.like and self.probabilities:
+            raise UserError("probabilities: goes with factors only")
+        if self.n_fft % self.hop or self.n_fft < 4 * self.hop:
+            raise UserError(
+                f"hop: found {self.hop}; allowed is n_fft ({self.n_fft}) divided by a whole number "
+                "of 4 or more"
+            )
+        if self.factors is None:
+            return KNOWN[self.like or ""]
+        return Tempos(self.factors, self.probabilities)
+
+
 AugmentationConfig = (
     GainConfig
     | FlipSignConfig
@@ -93,6 +143,7 @@ AugmentationConfig = (
     | RemixGroupsConfig
     | RemixHalfConfig
     | RandomChannelConfig
+    | TempoConfig
 )
 
 KEY = "training.augmentation"
@@ -100,9 +151,25 @@ NEED_STEREO = ("swap_channels", "random_channel")
 KINDS = tuple(get_args(cls.__annotations__["kind"])[0] for cls in get_args(AugmentationConfig))
 
 
-def margin(augmentations: Sequence[AugmentationConfig]) -> int:
-    """Return how many samples longer crops must be than what is left of them at the end."""
-    return sum(step.max_shift for step in augmentations if isinstance(step, ShiftConfig))
+def margin(augmentations: Sequence[AugmentationConfig], samples: int | None = None) -> int:
+    """Return how many samples longer crops must be than what is left of them at the end.
+
+    Args:
+        augmentations: in the order in which they are done.
+        samples: how many are to be left; only ``tempo`` needs to know.
+
+    Raises:
+        ValueError: there is a ``tempo``, and ``samples`` is None.
+    """
+    length = wanted = samples or 0
+    for step in reversed(augmentations):
+        if isinstance(step, ShiftConfig):
+            length += step.max_shift
+        elif isinstance(step, TempoConfig):
+            if samples is None:
+                raise ValueError("the margin of tempo depends on the length of the crops")
+            length = math.ceil(length * longest_reach(step.tempos().factors))
+    return length - wanted
 
 
 def heard_channels(augmentations: Sequence[AugmentationConfig], channels: int) -> int:
@@ -134,6 +201,11 @@ def check(
             )
         if isinstance(step, RandomChannelConfig):
             mono = f"{key} leaves one"
+        if isinstance(step, TempoConfig):
+            try:
+                step.tempos()
+            except UserError as error:
+                raise UserError(f"{key}.{error}") from None
         if isinstance(step, GainConfig) and step.low > step.high:
             raise UserError(f"{key}.low is {step.low:g}; it must be at most high, {step.high:g}")
         if isinstance(step, RemixGroupsConfig) and batch % step.group:

@@ -10,17 +10,21 @@ from torch import Tensor
 from mssbench.augmentation.base import Augmentation
 
 
-def remix(sources: Tensor, random: torch.Generator) -> Tensor:
+def remix(sources: Tensor, random: torch.Generator, probability: float = 1) -> Tensor:
     """Permute each source on its own over the examples of the batch.
 
     As RA, the ResNet latent separator (Brunner et al., ICTAI 2019), is trained; its code calls
-    this shuffle.
+    this shuffle, and leaves a batch as it is with a probability that is 0 for the released weights.
 
     Args:
         sources: (batch, sources, channels, samples).
         random: decides the permutations.
+        probability: of the batch to be mixed at all.
     """
-    return remix_groups(sources, max(1, len(sources)), random)
+    mixed = remix_groups(sources, max(1, len(sources)), random)
+    # Drawn in any case, and last, so that the permutations do not depend on the probability.
+    drawn = torch.rand((), generator=random, dtype=torch.float64)
+    return mixed if drawn < probability else sources.clone()
 
 
 def remix_groups(sources: Tensor, group: int, random: torch.Generator) -> Tensor:
@@ -69,11 +73,19 @@ def exchange(sources: Tensor, donors: Tensor) -> Tensor:
 
 
 class Remix(Augmentation):
-    """`remix` as a module."""
+    """`remix` with its probability.
+
+    Args:
+        probability: of a batch to be mixed at all.
+    """
+
+    def __init__(self, probability: float = 1) -> None:
+        super().__init__()
+        self.probability = probability
 
     def forward(self, sources: Tensor, random: torch.Generator) -> Tensor:
         """Change a batch (batch, sources, channels, samples)."""
-        return remix(sources, random)
+        return remix(sources, random, self.probability)
 
 
 class RemixGroups(Augmentation):

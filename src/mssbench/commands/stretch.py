@@ -1,11 +1,14 @@
-"""``mssbench stretch``: add a rendition's training songs at other tempos."""
+"""``mssbench stretch``: add a rendition's training songs at other tempos and pitches."""
 
 import argparse
 import logging
+from dataclasses import fields
 from pathlib import Path
 
 from mssbench.commands.options import positive
+from mssbench.data.songs import STEMS
 from mssbench.errors import UserError
+from mssbench.stretching.config import StretchingConfig
 
 log = logging.getLogger(__name__)
 
@@ -18,11 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, required=True, help="the new manifest.json; songs go beside it"
     )
-    which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument(
+    parser.add_argument(
         "--factors", type=float, nargs="+", help="tempo factors; above 1 is faster, 1 is no copy"
     )
-    which.add_argument(
+    parser.add_argument(
         "--like", choices=LAWS, help="factors and probabilities of RA's paper or of its code"
     )
     parser.add_argument(
@@ -30,6 +32,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         nargs="+",
         help="one a factor (default: equal); with --copies",
+    )
+    parser.add_argument(
+        "--semitones",
+        type=int,
+        nargs="+",
+        help="pitches, equally likely at every tempo; above 0 is higher (default: 0)",
+    )
+    parser.add_argument(
+        "--keep", choices=STEMS[1:], nargs="+", default=[], help="sources that keep their pitch"
     )
     parser.add_argument(
         "--copies",
@@ -45,26 +56,29 @@ def run(args: argparse.Namespace) -> None:
 
     Raises:
         UserError: options that do not go together, the manifest is to have another name, or see
-            ``stretch_songs`` and ``Tempos``.
+            ``stretch_songs`` and ``StretchingConfig``.
     """
     from mssbench.data.rendition import MANIFEST, Rendition
     from mssbench.stretching.offline import stretch_songs
-    from mssbench.stretching.tempos import KNOWN, Tempos
+    from mssbench.training.structure import structure
 
     if args.out.name != MANIFEST:
         raise UserError(f"--out: found {args.out}; the file must be called {MANIFEST}")
-    if args.seed < 0:
-        raise UserError(f"--seed: found {args.seed}; allowed is 0 or more")
-    if args.probabilities and (args.like or args.copies is None):
-        raise UserError("--probabilities: goes with --factors and --copies only")
-    if args.like:
-        tempos = KNOWN[args.like]
-    else:
-        probabilities = tuple(args.probabilities) if args.probabilities else None
-        tempos = Tempos(tuple(args.factors), probabilities)
+    try:
+        given = {field.name: getattr(args, field.name) for field in fields(StretchingConfig)}
+        config = structure(StretchingConfig, given)
+        tempos = config.tempos()
+    except UserError as error:
+        raise UserError(f"--{error}") from None
     rendition = Rendition.open(args.rendition)
     made = stretch_songs(
-        rendition, args.out.parent, tempos, copies=args.copies, seed=args.seed, workers=args.workers
+        rendition,
+        args.out.parent,
+        tempos,
+        copies=config.copies,
+        seed=config.seed,
+        keep=config.keep,
+        workers=args.workers,
     )
     further = len(made.songs) - len(rendition.songs)
     log.info("%s: %d songs, %d of them stretched", args.out, len(made.songs), further)

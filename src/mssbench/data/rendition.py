@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 CODE_OF_SAMPLES = ("mssbench.data.reader", "mssbench.data.resample")
 
 MANIFEST = "manifest.json"
-AGAIN = "run 'mssbench prepare' again, which makes only what is missing"
+AGAIN = "run 'mssbench {}' again, which makes only what is missing"
 
 
 @dataclass(frozen=True)
@@ -138,14 +138,17 @@ class Rendition:
             raise UserError(f"{manifest}: no such file; run 'mssbench prepare'") from None
         except (ValueError, TypeError, KeyError) as error:
             raise UserError(
-                f"{manifest}: not a rendition's manifest ({error!r}); {AGAIN}"
+                f"{manifest}: not a rendition's manifest ({error!r}); " + AGAIN.format("prepare")
             ) from None
+        verb = "stretch" if any(song.origin for song in songs) else "prepare"
         for song, size in zip(songs, sizes, strict=True):
             array = rendition.folder / song.file
             found = array.stat().st_size if array.is_file() else None
             if found != size:
                 state = "is missing" if found is None else f"has {found} bytes instead of {size}"
-                raise UserError(f"{array}: the array of {song.name!r} {state}; {AGAIN}")
+                raise UserError(
+                    f"{array}: the array of {song.name!r} {state}; {AGAIN.format(verb)}"
+                )
         return rendition
 
     def save(self) -> None:

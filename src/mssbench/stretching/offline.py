@@ -1,8 +1,8 @@
-"""Further training songs of a rendition: the same songs at other tempos."""
+"""Further training songs of a rendition: the same songs at other tempos and pitches."""
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,18 +13,19 @@ import torch
 from mssbench.data.disk import require_free, size
 from mssbench.data.rendition import MANIFEST, Rendition, RenditionSong
 from mssbench.data.song_array import Recipe, array_bytes, finished_song, write_stems
-from mssbench.data.songs import Song
+from mssbench.data.songs import STEMS, Song
 from mssbench.errors import UserError
 from mssbench.progress import Progress
 from mssbench.provenance import source_digest
-from mssbench.stretching.phase_vocoder import stretch, stretched_length
-from mssbench.stretching.tempos import Tempos
+from mssbench.stretching.length import stretched_length
+from mssbench.stretching.pitch import shift_pitch
+from mssbench.stretching.tempos import Change, Tempos
 from mssbench.workers import work_through
 
 log = logging.getLogger(__name__)
 
 # An array is made anew when the code of this module, or of what it imports, changes.
-CODE_OF_SAMPLES = "mssbench.stretching.phase_vocoder"
+CODE_OF_SAMPLES = "mssbench.stretching.pitch"
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,14 @@ class StretchRecipe(Recipe):
 
     Args:
         factor: above 1 is faster.
+        semitones: above 0 is higher.
+        keep: sources that keep their pitch.
     """
 
     factor: float
+    semitones: int
+    # A list, as in the note, which is JSON.
+    keep: list[str]
 
 
 @dataclass(frozen=True)
@@ -57,13 +63,20 @@ class Copy:
     @property
     def song(self) -> Song:
         """Name and subset of the copy."""
-        name = f"{self.original.name} (tempo x{_written(self.recipe.factor)})"
-        return Song(name, self.original.subset, self.stems)
+        change = Change(self.recipe.factor, self.recipe.semitones)
+        return Song(f"{self.original.name} ({_told(change)})", self.original.subset, self.stems)
 
     @property
     def samples(self) -> int:
         """Length of the copy."""
         return stretched_length(self.original.samples, self.recipe.factor)
+
+
+def _told(change: Change) -> str:
+    """Return ``tempo x1.10``, ``pitch +2`` or both."""
+    told = [f"tempo x{_written(change.factor)}"] if change.factor != 1 else []
+    told += [f"pitch {change.semitones:+d}"] if change.semitones else []
+    return ", ".join(told)
 
 
 def _written(factor: float) -> str:
@@ -79,19 +92,22 @@ def stretch_songs(
     *,
     copies: int | None = None,
     seed: int = 0,
+    keep: Sequence[str] = (),
     workers: int = 1,
 ) -> Rendition:
     """Make a rendition of the songs of ``rendition`` and its training songs at other tempos.
 
-    All sources of a song have one factor, and the mixture is their sum. The originals' arrays are
+    All sources of a song have one tempo and, if they are not to be kept, one change of pitch, and
+    the mixture is their sum. The originals' arrays are
     linked, not copied. Test songs get no copies. Songs that an interrupted run finished are kept.
 
     Args:
         rendition: stays as it is.
         folder: gets the manifest and the arrays; another than the rendition's.
-        tempos: the factors.
+        tempos: the factors and pitches.
         copies: how many are drawn for each song, see `Tempos.drawn`; None makes all.
         seed: decides the draw.
+        keep: sources that keep their pitch, such as drums.
         workers: processes, a song each.
 
     Raises:
@@ -106,7 +122,8 @@ def stretch_songs(
         )
     if folder.resolve() == rendition.folder.resolve():
         raise UserError(f"{folder}: is the folder of the rendition itself; choose another for it")
-    work = {copy.array: copy for copy in _planned(rendition, folder, tempos, copies, seed)}
+    drawn = partial(tempos.drawn, copies=copies, seed=seed)
+    work = {copy.array: copy for copy in _planned(rendition, folder, drawn, keep)}
     folder.mkdir(parents=True, exist_ok=True)
     for leftover in folder.glob(".*.partial*"):
         leftover.unlink()  # of a killed run
@@ -140,7 +157,10 @@ def stretch_songs(
 
 
 def _planned(
-    rendition: Rendition, folder: Path, tempos: Tempos, copies: int | None, seed: int
+    rendition: Rendition,
+    folder: Path,
+    drawn: Callable[[str], tuple[Change, ...]],
+    keep: Sequence[str],
 ) -> Iterator[Copy]:
     if any(song.origin for song in rendition.songs):
         raise UserError(
@@ -151,10 +171,14 @@ def _planned(
     if not originals:
         raise UserError(f"{rendition.folder}: no song of the train subset, so none to stretch")
     code = source_digest(CODE_OF_SAMPLES)
+    made_of = rendition.rate, rendition.channels, code
     for song in originals:
-        for factor in tempos.drawn(song.name, copies, seed):
-            array = folder / f"{Path(song.file).stem}-x{_written(factor)}.npy"
-            recipe = StretchRecipe(song.sha256, rendition.rate, rendition.channels, code, factor)
+        for change in drawn(song.name):
+            pitch = f"{change.semitones:+d}" if change.semitones else ""
+            array = folder / f"{Path(song.file).stem}-x{_written(change.factor)}{pitch}.npy"
+            recipe = StretchRecipe(
+                song.sha256, *made_of, change.factor, change.semitones, sorted(keep)
+            )
             yield Copy(song, rendition.folder / song.file, array, recipe)
 
 
@@ -166,8 +190,12 @@ def write_copy(copy: Copy) -> RenditionSong:
     try:
         # Source by source: all at once are no faster, and need more memory.
         sources = [
-            stretch(torch.from_numpy(np.array(source)), copy.recipe.factor).numpy()
-            for source in stems[1:]
+            shift_pitch(
+                torch.from_numpy(np.array(source)),
+                0 if name in copy.recipe.keep else copy.recipe.semitones,
+                copy.recipe.factor,
+            ).numpy()
+            for name, source in zip(STEMS[1:], stems[1:], strict=True)
         ]
     finally:
         torch.set_num_threads(before)

@@ -6,18 +6,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mssbench.stretching.length import stretched_length
+
 N_FFT, HOP = 2048, 512
 
-# Frames worked on at once: few enough that a song of any length needs little memory.
-BLOCK = 64
+# Frames of all rows together that are worked on at once, few enough that they stay near the core,
+# and the least of each row, enough that the work outweighs the calls.
+BLOCK, LEAST = 128, 32
 
 # Added to each bin: far below what single precision resolves, but a zero has a direction then.
 FAINT = 1e-18
-
-
-def stretched_length(samples: int, factor: float) -> int:
-    """Return the number of samples that ``samples`` have at ``factor`` times the tempo."""
-    return round(samples / factor)
 
 
 def stretch(signal: Tensor, factor: float, n_fft: int = N_FFT, hop: int = HOP) -> Tensor:
@@ -46,25 +44,22 @@ def stretch(signal: Tensor, factor: float, n_fft: int = N_FFT, hop: int = HOP) -
     samples = signal.shape[-1]
     rows = signal.reshape(signal.shape[:-1].numel(), samples)
     window = torch.hann_window(n_fft, dtype=torch.float64, device=signal.device)
-    rounded = window.to(signal)
-    padded = F.pad(rows, (n_fft // 2, n_fft // 2))
-    frames = padded.unfold(-1, n_fft, hop).transpose(0, 1)
-    places = torch.arange(0, len(frames), factor, dtype=torch.float64)
+    analysis = _Analysis(F.pad(rows, (n_fft // 2, n_fft // 2)), window, hop)
+    places = torch.arange(0, analysis.frames, factor, dtype=torch.float64)
     # Samples in rows of one hop, so that overlapping frames are added whole rows at a time.
     overlap = n_fft // hop
     summed = rows.new_zeros(len(rows), len(places) + overlap - 1, hop)
-    by_frame = summed.transpose(0, 1)
     weights = rows.new_zeros(len(places) + overlap - 1, hop)
-    phasor = _phasors(_spectra(frames[:1], window, signal.dtype)[0])[1]
+    parts = window.to(rows).view(overlap, hop)
+    phasor = torch.complex(*analysis.phasors(0, 1)[1:])[0]
     done = 0
-    for block in places.split(BLOCK):
-        spectra, phasor = _at(block, frames, window, phasor)
-        made = torch.fft.irfft(spectra, n=n_fft) * rounded
-        for shift in range(overlap):
+    for block in places.split(max(LEAST, BLOCK // max(1, len(rows)))):
+        spectra, phasor = _at(block, analysis, phasor)
+        made = torch.fft.irfft(spectra, n=n_fft).unflatten(-1, (overlap, hop)).transpose(0, 1)
+        for shift, part in enumerate(parts):
             there = slice(done + shift, done + shift + len(block))
-            part = slice(shift * hop, (shift + 1) * hop)
-            by_frame[there] += made[..., part]
-            weights[there] += rounded[part].square()
+            summed[:, there].addcmul_(made[:, :, shift], part)
+            weights[there].add_(part.square())
         done += len(block)
     kept = slice(n_fft // 2, n_fft // 2 + stretched_length(samples, factor))
     stretched = summed.flatten(1)[:, kept].div_(weights.flatten()[kept])
@@ -80,51 +75,80 @@ def _check(factor: float, n_fft: int, hop: int) -> None:
         )
 
 
-def _spectra(frames: Tensor, window: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return the transforms (frames, rows, bins), rounded to the complex numbers of ``dtype``."""
-    # In double precision by the window's: in single, the rounding of a loud bin would decide the
-    # phase of a faint one, and a bin that is faint once and loud later keeps that phase.
-    return torch.fft.rfft(frames * window).to(dtype.to_complex())
+class _Analysis:
+    """The input's frames, transformed when they are asked for.
+
+    Args:
+        padded: (rows, samples).
+        window: (n_fft,), float64.
+        hop: samples from one frame to the next.
+
+    Attributes:
+        frames: how many there are.
+    """
+
+    def __init__(self, padded: Tensor, window: Tensor, hop: int) -> None:
+        self.padded, self.window, self.hop = padded, window, hop
+        self.frames = (padded.shape[-1] - len(window)) // hop + 1
+
+    def phasors(self, first: int, stop: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Return magnitude, cosine and sine of each bin's angle for frames ``first`` to ``stop``.
+
+        Each is (frames, rows, bins), real. A bin of zero has the angle zero, and silence follows
+        the last frame.
+        """
+        n_fft, held = len(self.window), min(stop, self.frames)
+        samples = self.padded[:, first * self.hop : (held - 1) * self.hop + n_fft]
+        # In double precision: in single, the rounding of a loud bin would decide the phase of a
+        # faint one, and a bin that is faint once and loud later keeps that phase. The samples are
+        # converted before they are copied to overlapping frames, which is a quarter of the work.
+        frames = samples.double().unfold(-1, n_fft, self.hop) * self.window
+        spectra = torch.fft.rfft(frames).transpose(0, 1)
+        # Real and imaginary parts apart: most of what follows is several times as fast so.
+        real, imaginary = (
+            part.to(self.padded.dtype, memory_format=torch.contiguous_format)
+            for part in (spectra.real, spectra.imag)
+        )
+        if held < stop:
+            real, imaginary = (
+                F.pad(part, (0, 0, 0, 0, 0, stop - held)) for part in (real, imaginary)
+            )
+        real += FAINT
+        magnitude = torch.addcmul(real.square(), imaginary, imaginary).sqrt_()
+        inverse = magnitude.reciprocal()
+        return magnitude, real.mul_(inverse), imaginary.mul_(inverse)
 
 
-def _phasors(spectra: Tensor) -> tuple[Tensor, Tensor]:
-    """Return magnitude and ``e^(i angle)`` of each bin; a bin of zero has the angle zero."""
-    shifted = spectra + FAINT
-    parts = torch.view_as_real(shifted)
-    power = torch.addcmul(parts[..., 0].square(), parts[..., 1], parts[..., 1])
-    inverse = power.rsqrt()
-    return power * inverse, shifted * inverse
-
-
-def _at(places: Tensor, frames: Tensor, window: Tensor, phasor: Tensor) -> tuple[Tensor, Tensor]:
+def _at(places: Tensor, analysis: _Analysis, phasor: Tensor) -> tuple[Tensor, Tensor]:
     """Return the spectra at ``places`` and the phasors that follow the last of them.
 
     Args:
         places: (block,) where in the input each output frame lies, in frames; float64.
-        frames: (frames, rows, n_fft), all of the input.
-        window: (n_fft,), float64.
-        phasor: (rows, bins) of the first of ``places``.
+        analysis: the input.
+        phasor: (rows, bins), complex, of the first of ``places``.
 
     Returns:
         (block, rows, bins) and (rows, bins), both complex.
     """
     before = places.long()
-    first, stop = int(before[0]), int(before[-1]) + 2
-    read = _spectra(frames[first:stop], window, phasor.real.dtype)
-    if len(frames) < stop:  # silence follows the last frame
-        read = F.pad(read, (0, 0, 0, 0, 0, stop - len(frames)))
-    magnitudes, phasors = _phasors(read)
-    left = (before - first).to(window.device)
-    share = (places - before).to(magnitudes)[:, None, None]
-    level = torch.lerp(magnitudes[left], magnitudes[left + 1], share)
+    first = int(before[0])
+    magnitude, cosine, sine = analysis.phasors(first, int(before[-1]) + 2)
+    left = (before - first).to(phasor.device)
+    share = (places - before).to(magnitude)[:, None, None]
+    level = magnitude.index_select(0, left).lerp_(magnitude.index_select(0, left + 1), share)
     # The product of phasors is the sum of angles, without their arcs, sines and cosines.
-    advance = phasors[1:] * phasors[:-1].conj()
+    advance = torch.complex(
+        torch.addcmul(cosine[1:] * cosine[:-1], sine[1:], sine[:-1]),
+        torch.addcmul(sine[1:] * cosine[:-1], cosine[1:], sine[:-1], value=-1),
+    ).unbind()
     turned = phasor.new_empty(len(places) + 1, *phasor.shape)
     turned[0] = phasor
+    steps = turned.unbind()
     for frame, here in enumerate((before - first).tolist()):
-        torch.mul(turned[frame], advance[here], out=turned[frame + 1])
-    # Rounding moves a long product off the unit circle.
-    return turned[:-1] * level, turned[-1] / turned[-1].abs()
+        torch.mul(steps[frame], advance[here], out=steps[frame + 1])
+    # Rounding moves a long product off the unit circle; a step of Newton's method brings it back.
+    power = torch.view_as_real(steps[-1]).square().sum(-1)
+    return turned[:-1] * level, steps[-1] * (1.5 - 0.5 * power)
 
 
 class Stretch(nn.Module):

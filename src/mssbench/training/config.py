@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from mssbench.augmentation.config import AugmentationConfig, check
 from mssbench.errors import UserError
+from mssbench.stretching.config import StretchingConfig
 from mssbench.training.structure import Maximum, Minimum, structure
 
 Count = Annotated[int, Minimum(1)]
@@ -143,6 +144,7 @@ class TrainingConfig:
         model: the model.
         training: how it is trained.
         seed: seed of the initial weights, of the crops and of their augmentation.
+        stretching: further training songs, at other tempos and pitches.
         resolved: the map all this was read from, which names the run by its digest.
     """
 
@@ -152,6 +154,7 @@ class TrainingConfig:
     model: ModelConfig
     training: TrainingOptions
     seed: Seed
+    stretching: StretchingConfig | None = None
     resolved: dict[str, Any] = field(init=False, default_factory=dict, compare=False, repr=False)
 
     @classmethod
@@ -169,5 +172,19 @@ class TrainingConfig:
             raise UserError("training.loss has no term with a weight above 0; give it at least one")
         options = read.training
         check(options.augmentation, read.rendition.channels, options.batch_size)
+        if read.stretching:
+            _check_stretching(read.stretching, read.rendition)
         object.__setattr__(read, "resolved", dict(config))
         return read
+
+
+def _check_stretching(stretching: StretchingConfig, rendition: RenditionConfig) -> None:
+    try:
+        stretching.tempos()
+    except UserError as error:
+        raise UserError(f"stretching.{error}") from None
+    if rendition.format != "float32":
+        raise UserError(
+            f"rendition.format is {rendition.format!r}, in which a stretched song may clip; "
+            "stretching needs float32"
+        )
