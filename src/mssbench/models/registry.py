@@ -17,9 +17,16 @@ if TYPE_CHECKING:
     from mssbench.models.base import Model
 
 SEPARATORS = {
+    "bidirectional_lstm": "mssbench.models.uhlich:BidirectionalLSTMSeparator",
+    "conditioned_u_net": "mssbench.models.conditioned_u_net:ConditionedUNet",
     "conv_tasnet_3x9": "mssbench.models.conv_tasnet:ConvTasNet3x9",
+    "deep_conv_sep": "mssbench.models.deep_conv_sep:DeepConvSep",
+    "demucs": "mssbench.models.demucs:Demucs",
+    "feed_forward": "mssbench.models.uhlich:FeedForward",
     "htmd_net": "mssbench.models.htmd_net:HTMDNet",
+    "spectrogram_u_net": "mssbench.models.spectrogram_u_net:SpectrogramUNet",
     "wave_u_net": "mssbench.models.wave_u_net:WaveUNet",
+    "wavenet": "mssbench.models.wavenet:Wavenet",
 }
 """Models that are trained: name -> ``module:Class``; the module is imported on use."""
 

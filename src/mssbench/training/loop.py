@@ -123,7 +123,7 @@ class Training:
         crops, batch, seed = options.crops, options.batch_size, self.config.seed
         split = split_songs(rendition, self.config.split)
         normalise = options.normalise == "song"
-        longer = margin(options.augmentation)
+        longer = margin(options.augmentation, crops.samples)
         places = make_crops(crops, rendition, split.train, batch, seed, margin=longer)
         held = on_device(places, device, options.memory_gb)
         change = augmented(Chain(options.augmentation, seed))
