@@ -47,18 +47,20 @@ class Copy:
         stems: its array.
         array: the file to write.
         recipe: how.
+        names: of the stems, the mixture first.
     """
 
     original: RenditionSong
     stems: Path
     array: Path
     recipe: StretchRecipe
+    names: tuple[str, ...]
 
     @property
     def song(self) -> Song:
-        """Name and subset of the copy."""
+        """Name, subset and stems of the copy."""
         name = f"{self.original.name} (tempo x{_written(self.recipe.factor)})"
-        return Song(name, self.original.subset, self.stems)
+        return Song(name, self.original.subset, self.stems, self.names)
 
     @property
     def samples(self) -> int:
@@ -113,7 +115,10 @@ def stretch_songs(
     finished = {array: finished_song(copy.song, array, copy.recipe) for array, copy in work.items()}
     done = {array: song for array, song in finished.items() if song}
     missing = {array: copy for array, copy in work.items() if array not in done}
-    needed = sum(array_bytes(copy.samples, rendition.channels) for copy in missing.values())
+    needed = sum(
+        array_bytes(copy.samples, rendition.channels, stems=len(rendition.stems))
+        for copy in missing.values()
+    )
     log.info(
         "stretch: %d of %d stretched songs are to be made; %s on disk",
         len(missing),
@@ -155,7 +160,7 @@ def _planned(
         for factor in tempos.drawn(song.name, copies, seed):
             array = folder / f"{Path(song.file).stem}-x{_written(factor)}.npy"
             recipe = StretchRecipe(song.sha256, rendition.rate, rendition.channels, code, factor)
-            yield Copy(song, rendition.folder / song.file, array, recipe)
+            yield Copy(song, rendition.folder / song.file, array, recipe, rendition.stems)
 
 
 def write_copy(copy: Copy) -> RenditionSong:
