@@ -79,7 +79,15 @@ def test_list_says_for_each_data_set_size_licence_citation_and_needs(capsys):
     mssbench_data("list")
     table, remarks = capsys.readouterr().out.split("\n\n")
     rows = {row.split()[0]: row for row in table.splitlines()}
-    known = ["synthetic", "musdb18-7s", "musdb18", "musdb18hq", "dsd100", "msd100"]
+    known = [
+        "synthetic",
+        "musdb18-7s",
+        "musdb18",
+        "musdb18hq",
+        "dsd100",
+        "dsd100-from-musdb18hq",
+        "msd100",
+    ]
     assert list(rows) == ["NAME", *known]
     assert "22.7 GB" in rows["musdb18hq"]
     assert "non-commercial" in rows["musdb18hq"]

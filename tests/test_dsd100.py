@@ -13,11 +13,12 @@ from mssbench.cli import parse
 from mssbench.commands import data
 from mssbench.data import dsd
 from mssbench.data.catalogue import CATALOGUE, Archive, Entry
+from mssbench.data.dsd100_songs import DEV, TEST, as_dsd100
+from mssbench.data.own_entry import find_entry
 from mssbench.data.reader import read_headers, read_song
 from mssbench.data.rendition import prepare
-from mssbench.data.songs import SOURCES, STEMS, Dataset, find_songs
+from mssbench.data.songs import SOURCES, STEMS, Dataset, Song, find_songs
 from mssbench.errors import UserError
-from mssbench.validation import load_yaml
 
 RATE = 8000
 SONGS = {"Dev": ["051 - Ada - One", "052 - Bob - Two"], "Test": ["001 - Cy - Three"]}
@@ -185,8 +186,53 @@ def test_the_catalogue_knows_dsd100s_address_and_checksum():
 
 
 def test_the_configuration_allows_every_data_set_of_the_catalogue():
-    schema = load_yaml(Path(__file__).parents[1] / "workflow/schemas/config.schema.yaml")
-    assert set(schema["properties"]["dataset"]["enum"]) == set(CATALOGUE)
+    folder = Path(__file__).parents[1] / "workflow/datasets"
+    assert [find_entry(name, folder) for name in CATALOGUE] == list(CATALOGUE.values())
+
+
+def as_musdb18(names):
+    """Return the songs of these names, each third of them a test song as in no DSD100."""
+    return [
+        Song(name, "test" if number % 3 == 0 else "train", Path("/musdb", name))
+        for number, name in enumerate(names)
+    ]
+
+
+def test_dsd100s_songs_are_found_by_name_and_assigned_as_dsd100_does():
+    found = as_musdb18([*sorted(TEST + DEV), "A Classic Education - NightOwl", "PR - Oh No"])
+    songs = as_dsd100(found)
+    assert [song.name for song in songs] == [*TEST, *DEV]
+    assert [song.subset for song in songs] == ["test"] * 50 + ["train"] * 50
+    assert {song.path for song in songs} == {song.path for song in found[:100]}
+    # Names that DSD100's folders carry: the numbers up to 050 are Test's, the others Dev's.
+    numbered = {
+        1: "ANiMAL - Clinic A",
+        5: "Angela Thomas Wade - Milk Cow Blues",
+        49: "Young Griffo - Facade",
+        51: "AM Contra - Heart Peripheral",
+        55: "Angels In Amplifiers - I'm Alright",
+        81: "Patrick Talbot - Set Me Free",
+        94: "Titanium - Haunted Age",
+    }
+    assert {number: songs[number - 1].name for number in numbered} == numbered
+
+
+def test_a_copy_without_one_of_dsd100s_songs_is_refused():
+    with pytest.raises(UserError, match="2 of DSD100's 100 songs are not there, such as 'ANiMAL"):
+        as_dsd100(as_musdb18((TEST + DEV)[2:]))
+
+
+def test_dsd100_is_linked_from_a_copy_of_musdb18hq(tmp_path):
+    for number, song in enumerate(as_musdb18([*sorted(TEST + DEV), "PR - Oh No"])):
+        folder = tmp_path / "hq" / song.subset / song.name
+        folder.mkdir(parents=True)
+        for stem in STEMS:
+            soundfile.write(folder / f"{stem}.wav", noise(40, 2, number).T, RATE, "PCM_16")
+    words = ("dsd100-from-musdb18hq", tmp_path / "hq", "--out", tmp_path / "dataset.json")
+    mssbench_data("link", *words)
+    dataset = Dataset.load(tmp_path / "dataset.json")
+    assert [song.name for song in dataset.songs if song.subset == "train"] == list(DEV)
+    assert all(read_song(song)[0].shape == (5, 2, 40) for song in dataset.songs[::20])
 
 
 def test_msd100_is_not_downloaded_and_a_copy_is_asked_for(tmp_path, capsys):
@@ -196,7 +242,7 @@ def test_msd100_is_not_downloaded_and_a_copy_is_asked_for(tmp_path, capsys):
     listed = capsys.readouterr().out
     assert "mssbench data link msd100 PATH" in listed
     assert "the archive may be gone" in listed
-    assert "No substitute is made from MUSDB18-HQ" in listed
+    assert "mssbench data link dsd100-from-musdb18hq PATH" in listed
 
 
 @pytest.fixture

@@ -7,9 +7,10 @@ import pytest
 import soundfile
 
 from mssbench.cli import main
+from mssbench.data.songs import STEMS
 from mssbench.errors import UserError
 from mssbench.report.config import parse_config
-from mssbench.report.excerpt import cut_excerpt, loudest, reference
+from mssbench.report.excerpt import cut_excerpt, default_target, loudest, reference
 from mssbench.report.figures.boxes import draw_boxes
 from mssbench.report.figures.excerpt import draw_excerpt
 from mssbench.report.figures.learning_curves import draw_learning_curves
@@ -348,7 +349,17 @@ def test_the_loudest_part_is_the_one_with_the_greatest_energy():
 
 def test_the_true_accompaniment_is_the_mixture_without_vocals():
     stems = np.arange(10.0).reshape(5, 1, 2)
-    np.testing.assert_array_equal(reference(stems, "accompaniment"), stems[0] - stems[4])
+    np.testing.assert_array_equal(reference(stems, STEMS, "accompaniment"), stems[0] - stems[4])
+    names = ("mixture", "vocals", "accompaniment")
+    np.testing.assert_array_equal(reference(stems, names, "accompaniment"), stems[2])
+
+
+def test_without_vocals_the_first_source_is_shown_and_there_is_no_accompaniment():
+    assert default_target(STEMS) == "vocals"
+    names = ("mixture", "piano", "violin")
+    assert default_target(names) == "piano"
+    with pytest.raises(UserError, match=r"'accompaniment'; allowed are mixture, piano, violin$"):
+        reference(np.zeros((3, 1, 2)), names, "accompaniment")
 
 
 def test_the_command_draws_every_figure(histories, separated, tmp_path):

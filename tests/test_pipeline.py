@@ -160,6 +160,19 @@ def test_other_songs_are_rendered_and_everything_follows(project, edit):
     assert jobs["score"] == 4
 
 
+def test_a_data_set_of_ones_own_needs_its_entry_and_its_folder(tmp_path):
+    project = make_project(tmp_path, tracking="off")
+    (project / "workflow" / "datasets" / "duo.yaml").write_text("stems: [piano, violin]\n")
+    config = project / "config.yaml"
+    config.write_text(config.read_text().replace("dataset: synthetic", "dataset: duo"))
+    refused = snakemake(project, "--dry-run")
+    assert "dataset_path is null; give the folder of duo" in refused.stdout + refused.stderr
+    config.write_text(config.read_text().replace("dataset_path: null", "dataset_path: /songs"))
+    jobs = planned(project)
+    assert jobs["linked_dataset"] == 1
+    assert "synthetic_dataset" not in jobs
+
+
 def test_second_seed_trains_each_model_once_more(project, edit):
     edit("config.yaml", "seeds:\n- 0", "seeds:\n- 0\n- 1")
     jobs = planned(project)

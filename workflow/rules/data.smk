@@ -30,8 +30,11 @@ if DATASET == "synthetic":
 
 elif config["dataset_path"]:
 
-    # Use a copy of a real data set where it lies.
+    # Use a copy of a real data set, or a folder of the user's own, where it lies.
     rule linked_dataset:
+        input:
+            # The entry of a data set of the user's own.
+            entry=ENTRY.file or [],
         output:
             "results/{dataset}/{scale}/source/dataset.json",
         log:
@@ -41,10 +44,11 @@ elif config["dataset_path"]:
             "../../envs/environment.yaml"
         params:
             path=config["dataset_path"],
+            entry=str(ENTRY.file or DATASET),
         message:
             "Reading the folder of {wildcards.dataset}"
         shell:
-            "mssbench data link {wildcards.dataset} {params.path:q} --out {output} --log {log}"
+            "mssbench data link {params.entry:q} {params.path:q} --out {output} --log {log}"
 
 else:
 

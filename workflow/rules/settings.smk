@@ -5,6 +5,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from mssbench.data.own_entry import find_entry
 from mssbench.errors import UserError
 from mssbench.models.registry import address_of
 from mssbench.provenance import source_digest
@@ -30,11 +31,23 @@ def read_studies():
     return {name: studies.load(name, config["scale"]) for name in chosen}
 
 
+def read_dataset():
+    """Return the entry of the data set, one of the catalogue or under workflow/datasets."""
+    entry = find_entry(config["dataset"], WORKFLOW / "datasets")
+    if entry.file and not config["dataset_path"]:
+        raise UserError(
+            f"dataset_path is null; give the folder of {entry.name}, a data set of your own"
+        )
+    return entry
+
+
 def dataset_content():
     """Return what decides the songs; part of every run's identity."""
     own = (
         config["synthetic"][config["scale"]] if config["dataset"] == "synthetic" else {}
     )
+    if ENTRY.file and ENTRY.sources:
+        own = {"stems": list(ENTRY.sources)}
     return {"name": config["dataset"]} | own
 
 
@@ -48,6 +61,7 @@ def tracking_address():
 
 try:
     STUDIES = read_studies()
+    ENTRY = read_dataset()
     RUNS = {
         name: expand(study, dataset_content(), config["seeds"])
         for name, study in STUDIES.items()

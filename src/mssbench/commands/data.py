@@ -9,9 +9,11 @@ from typing import Any
 
 from mssbench.atomic import write_json
 from mssbench.commands.options import positive
-from mssbench.data.catalogue import CATALOGUE, Archive, Entry, entry
+from mssbench.data.catalogue import CATALOGUE, Archive, Entry, Erratum, entry
 from mssbench.data.disk import size
 from mssbench.data.listing import how_to_get, linking, listing
+from mssbench.data.own_entry import entry_of, own_entry, read_entry
+from mssbench.data.own_songs import find_own_songs
 from mssbench.data.songs import SUBSETS, Dataset, Song, dataset_digest, find_songs
 from mssbench.errors import UserError
 
@@ -22,7 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the sub-verbs and their options."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
-    actions.add_parser("list", help="list the data sets that are known by name")
+    known = actions.add_parser("list", help="list the data sets that are known by name")
+    known.add_argument(
+        "entries", nargs="*", type=Path, metavar="YAML", help="entries of data sets of your own"
+    )
 
     render = actions.add_parser("render", help="compute the synthetic data set")
     render.add_argument("--root", type=Path, required=True, help="folder for the songs")
@@ -42,12 +47,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     download.add_argument("--root", type=Path, required=True, help="folder for archive and songs")
 
     link = actions.add_parser("link", help="use a copy that is on this machine, where it lies")
-    link.add_argument("name", metavar="NAME", help="as 'mssbench data list' spells it")
+    link.add_argument(
+        "name",
+        metavar="NAME",
+        help="as 'mssbench data list' spells it, or the YAML file of a data set of your own",
+    )
     link.add_argument(
         "path",
         metavar="PATH",
         type=Path,
         help="folder with train/ and test/, or with Mixtures/ and Sources/",
+    )
+    link.add_argument(
+        "--stems",
+        nargs="+",
+        metavar="STEM",
+        help="stems of a data set of your own that has no YAML file, beside the mixture",
     )
 
     check = actions.add_parser("check", help="read every file of a data set and say what is wrong")
@@ -76,7 +91,7 @@ def run(args: argparse.Namespace) -> None:
     """
     match args.action:
         case "list":
-            print(listing())
+            print(listing([read_entry(file) for file in args.entries]))
             return
         case "check":
             check(args)
@@ -86,7 +101,10 @@ def run(args: argparse.Namespace) -> None:
         case "download":
             dataset = download(entry(args.name), args.root)
         case _:
-            dataset = link(entry(args.name), args.path)
+            stems = args.stems
+            dataset = link(
+                own_entry(args.name, stems=stems) if stems else entry_of(args.name), args.path
+            )
     dataset.save(args.out)
     numbers = ", ".join(f"{len(songs_of(dataset.songs, s))} {s} songs" for s in SUBSETS)
     log.info("%s: %s in %s", args.out, numbers, dataset.root)
@@ -104,7 +122,8 @@ def check(args: argparse.Namespace) -> None:
     dataset = Dataset.load(args.dataset)
     checks = check_dataset(dataset, args.workers)
     known = CATALOGUE.get(dataset.name)
-    errata = known.errata if known else ()
+    told = [Erratum(**erratum) for erratum in dataset.source.get("errata", ())]
+    errata = known.errata if known else told
     print(report(checks, errata))
     fault = verdict(checks, errata, args.strict)
     if fault:
@@ -123,7 +142,7 @@ def render(args: argparse.Namespace) -> Dataset:
     )
     render_dataset(args.root, settings, args.workers, args.stem_files)
     source = {"kind": "render", "stem_files": args.stem_files, **dataclasses.asdict(settings)}
-    return describe("synthetic", args.root, source)
+    return describe(entry("synthetic"), args.root, source)
 
 
 def download(chosen: Entry, root: Path) -> Dataset:
@@ -150,7 +169,7 @@ def download(chosen: Entry, root: Path) -> Dataset:
         "kind": "download",
         "archives": [dataclasses.asdict(archive) for archive in chosen.archives],
     }
-    dataset = describe(chosen.name, root, source)
+    dataset = describe(chosen, root, source)
     for subset, expected in (("train", chosen.train), ("test", chosen.test)):
         found = len(songs_of(dataset.songs, subset))
         if found != expected:
@@ -188,7 +207,11 @@ def link(chosen: Entry, path: Path) -> Dataset:
     Raises:
         UserError: a song lacks a stem, or a file is empty or cannot be read.
     """
-    dataset = describe(chosen.name, path, {"kind": "link", "path": str(path.absolute())})
+    source: dict[str, Any] = {"kind": "link", "path": str(path.absolute())}
+    if chosen.layout == "own":
+        source |= {"licence": chosen.licence, "citation": chosen.citation}
+        source["errata"] = [dataclasses.asdict(erratum) for erratum in chosen.errata]
+    dataset = describe(chosen, path, source)
     for subset, expected in (("train", chosen.train), ("test", chosen.test)):
         found = len(songs_of(dataset.songs, subset))
         if expected is not None and found != expected:
@@ -203,8 +226,8 @@ def link(chosen: Entry, path: Path) -> Dataset:
     return dataset
 
 
-def describe(name: str, root: Path, source: dict[str, Any]) -> Dataset:
-    """Find and check the songs under ``root``.
+def describe(chosen: Entry, root: Path, source: dict[str, Any]) -> Dataset:
+    """Find and check the songs of a data set under ``root``.
 
     Raises:
         UserError: naming a song that cannot be used.
@@ -212,10 +235,19 @@ def describe(name: str, root: Path, source: dict[str, Any]) -> Dataset:
     from mssbench.data.reader import read_headers
     from mssbench.progress import track
 
-    songs = find_songs(root)
+    is_own = chosen.layout == "own"
+    songs = find_own_songs(root, chosen.sources) if is_own else find_songs(root)
+    if chosen.select:
+        songs = chosen.select(songs)
     for song in track(songs, "check", len(songs)):
         read_headers(song)
-    return Dataset(name, root.absolute(), tuple(songs), source, dataset_digest(root, songs))
+    summed = sum(song.is_summed for song in songs)
+    if summed:
+        log.info(
+            "%s: %d of %d songs have no mixture; it is the sum of their stems (%s)",
+            *(root, summed, len(songs), ", ".join(songs[0].tracks)),
+        )
+    return Dataset(chosen.name, root.absolute(), tuple(songs), source, dataset_digest(root, songs))
 
 
 def songs_of(songs: tuple[Song, ...], subset: str) -> list[Song]:

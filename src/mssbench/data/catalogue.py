@@ -1,10 +1,13 @@
 """The data sets that are known by name: what each holds, where it comes from, who may use it."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Literal
 from urllib.parse import urlsplit
 
+from mssbench.data.dsd100_songs import DEV, TEST, as_dsd100
+from mssbench.data.songs import SOURCES, Song
 from mssbench.errors import UserError
 
 ZENODO = "https://zenodo.org/records"
@@ -64,7 +67,7 @@ class Entry:
         name: as the command line and the configuration spell it.
         layout: how a song lies on disk: ``"wav"`` is a folder of WAV files, one a stem;
             ``"stems"`` is one MP4 file with five audio streams; ``"dsd"`` is WAV files in a
-            folder of mixtures and one of sources.
+            folder of mixtures and one of sources; ``"own"`` is a folder of files with any stems.
         train: the number of songs in ``train/``; None where the user chooses it.
         test: the number of songs in ``test/``; None where the user chooses it.
         licence: the terms, in short.
@@ -75,10 +78,14 @@ class Entry:
             to stand in the way.
         errata: what is known to be wrong with single songs.
         is_rendered: whether its audio is computed here.
+        sources: the stems of a song beside the mixture; empty where its files tell.
+        select: chooses among the songs found and assigns their subsets; None takes all as they
+            lie.
+        file: the YAML file that describes it; None for an entry of this module.
     """
 
     name: str
-    layout: Literal["wav", "stems", "dsd"]
+    layout: Literal["wav", "stems", "dsd", "own"]
     train: int | None
     test: int | None
     licence: str
@@ -88,6 +95,9 @@ class Entry:
     availability: str = ""
     errata: tuple[Erratum, ...] = ()
     is_rendered: bool = False
+    sources: tuple[str, ...] = SOURCES
+    select: Callable[[Sequence[Song]], list[Song]] | None = None
+    file: Path | None = None
 
 
 MUSDB_TERMS = (
@@ -192,9 +202,21 @@ ENTRIES = (
             ),
         ),
         note="Dev is train, Test is test; MUSDB18 holds the same songs, assigned to train and test "
-        "in another way: a model trained on one must not be tested on the other. No substitute "
-        "is made from MUSDB18-HQ, since DSD100's own assignment is not known here song by song",
+        "in another way: a model trained on one must not be tested on the other",
         availability="the archive may be gone from its only known address, liutkus.net",
+    ),
+    Entry(
+        name="dsd100-from-musdb18hq",
+        layout="wav",
+        train=50,
+        test=50,
+        licence=DSD_TERMS,
+        citation="as musdb18hq for the audio, as dsd100 for the assignment of the songs",
+        note="DSD100's songs, found by name in a copy of MUSDB18-HQ and assigned to train (Dev) "
+        "and test (Test) as in DSD100; whether the audio is that of DSD100 to the bit is unknown",
+        availability="it is made from a copy of MUSDB18-HQ",
+        errata=tuple(erratum for erratum in MUSDB_ERRATA if erratum.song in DEV + TEST),
+        select=as_dsd100,
     ),
     Entry(
         name="msd100",

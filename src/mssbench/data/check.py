@@ -15,7 +15,7 @@ import numpy as np
 
 from mssbench.data.levels import clipped_runs, peak_level, sum_difference
 from mssbench.data.reader import bad_samples, differences, read_song
-from mssbench.data.songs import STEMS, Dataset, Song
+from mssbench.data.songs import Dataset, Song
 from mssbench.data.wav import Header, read_wav
 from mssbench.errors import UserError
 from mssbench.progress import Progress
@@ -60,11 +60,13 @@ class SongCheck:
 
     Attributes:
         song: the song.
-        samples: length of the mixture; 0 where it could not be read.
-        rate: sample rate of the mixture (Hz); 0 where it could not be read.
+        samples: length of the first track, the mixture if there is one; 0 where it could not be
+            read.
+        rate: its sample rate (Hz); 0 where it could not be read.
         channels: number of channels of each stem that could be read.
         difference: largest absolute difference of a sample between the mixture and the sum of
-            its sources (dBFS); NaN where it could not be measured, -inf where there is none.
+            its sources (dBFS); NaN where it could not be measured, or the mixture is
+            their sum by rule; -inf where there is none.
         relative: energy of that difference in dB of the mixture's energy, in the channel where
             it is largest; NaN and -inf as above.
         silent: the stems that are silent.
@@ -130,15 +132,16 @@ def check_song(song: Song) -> SongCheck:
             findings.append(clipping(name, runs, header.rate))
             clipped += sum(length for _, length in runs)
     difference = relative = math.nan
-    is_whole = len(tracks) == len(STEMS) and not any(f.kind == "unequal" for f in findings)
-    if is_whole and is_finite:
+    is_whole = len(tracks) == len(song.tracks) and not any(f.kind == "unequal" for f in findings)
+    if is_whole and is_finite and not song.is_summed:
         mixture, *sources = [audio for audio, _ in tracks.values()]
         difference, relatives = sum_difference(mixture, sources)
         relative = max(relatives)
         allowed = SUM_LEVEL["stem.mp4" if song.is_stem_mp4 else "wav"]
         if relative > allowed:
             findings.append(no_sum(difference, relatives, allowed))
-    header = tracks["mixture"][1] if "mixture" in tracks else Header(0, 0, 0)
+    first = song.tracks[0]
+    header = tracks[first][1] if first in tracks else Header(0, 0, 0)
     return SongCheck(
         song,
         header.samples,
@@ -166,13 +169,13 @@ def read_tracks(song: Song) -> tuple[dict[str, tuple[np.ndarray, Header]], list[
         except (UserError, OSError) as error:
             return {}, [Finding("unreadable", str(error))]
         header = Header(stems.shape[2], rate, stems.shape[1])
-        return {name: (audio, header) for name, audio in zip(STEMS, stems, strict=True)}, []
-    for name, file in zip(STEMS, song.files, strict=True):
+        return {name: (audio, header) for name, audio in zip(song.stems, stems, strict=True)}, []
+    for name, file in zip(song.tracks, song.files, strict=True):
         try:
             tracks[name] = read_wav(file)
         except (UserError, OSError) as error:
             findings.append(Finding("unreadable", str(error)))
-    if len(tracks) == len(STEMS):
+    if len(tracks) == len(song.tracks):
         headers = [header for _, header in tracks.values()]
         findings += [Finding("unequal", text) for text in differences(song, headers)]
     return tracks, findings

@@ -1,4 +1,4 @@
-"""What to say of the data sets that are known by name."""
+"""What to say of the data sets that have an entry."""
 
 from collections.abc import Sequence
 
@@ -6,16 +6,21 @@ from mssbench.data.catalogue import CATALOGUE, Entry
 from mssbench.data.disk import size
 
 
-def listing() -> str:
-    """Return a table of the known data sets, and what to cite, to mind and to do for each."""
+def listing(own: Sequence[Entry] = ()) -> str:
+    """Return a table of the known data sets, and what to cite, to mind and to do for each.
+
+    Args:
+        own: data sets beside those of the catalogue.
+    """
     rows: list[tuple[str, ...]] = [("NAME", "TRAIN", "TEST", "DOWNLOAD", "LICENCE")]
     remarks = []
-    for known in CATALOGUE.values():
+    for known in (*CATALOGUE.values(), *own):
         songs = ["any" if number is None else str(number) for number in (known.train, known.test)]
         fetched = sum(archive.bytes for archive in known.archives)
         rows.append((known.name, *songs, size(fetched) if fetched else "-", known.licence))
         remarks.append(
             f"{known.name}: {known.note}\n  cite:  {known.citation}\n"
+            f"  stems: {', '.join(known.sources) or 'those that its songs have'}\n"
             f"  needs: {needs(known)}\n  get:   {how_to_get(known)}"
         )
         remarks += [f"  fault: {erratum.song}: {erratum.what}" for erratum in known.errata]
@@ -44,6 +49,8 @@ def how_to_get(known: Entry) -> str:
     """Return what to do to have a data set."""
     if known.is_rendered:
         return "compute it: mssbench data render (see its --help)"
+    if known.layout == "own":
+        return linking(known)
     if not known.archives:
         return f"{known.availability}; with a copy at hand, {linking(known)}"
     doubt = f" ({known.availability})" if known.availability else ""
@@ -52,4 +59,4 @@ def how_to_get(known: Entry) -> str:
 
 def linking(known: Entry) -> str:
     """Return the command that uses a copy of a data set."""
-    return f"mssbench data link {known.name} PATH"
+    return f"mssbench data link {known.file or known.name} PATH"

@@ -33,12 +33,14 @@ PIPE_BYTES = 4 * 720_720
 def read_song(song: Song) -> tuple[np.ndarray, int]:
     """Decode a song.
 
-    The five files of a WAV song must be of one length. The streams of a ``.stem.mp4`` may differ
-    by less than 2048 samples; then all are cut at the end to the shortest, with a warning. In the
-    layout of DSD100 a mono source fills each channel of its mixture, at the gain of its file.
+    The files of a song must be of one length; a mixture without a file is the sum of the sources.
+    The streams of a ``.stem.mp4`` may differ by less than 2048 samples; then all are cut at the end
+    to the shortest, with a warning. In the layout of DSD100 a mono source fills each channel of its
+    mixture, at the gain of its file.
 
     Returns:
-        The stems, float32 of (5, channels, samples) in the order of STEMS, and their rate (Hz).
+        The stems, float32 of (stems, channels, samples) in the order of ``song.stems``, and their
+        rate (Hz).
 
     Raises:
         UserError: a file is missing, empty, truncated or not audio; the tracks differ in length,
@@ -51,7 +53,7 @@ def read_song(song: Song) -> tuple[np.ndarray, int]:
 
 
 def read_headers(song: Song) -> list[Header]:
-    """Return the five tracks' headers, in the order of STEMS, without decoding.
+    """Return the headers of ``song.tracks`` without decoding.
 
     Raises:
         UserError: as ``read_song``, as far as the headers tell.
@@ -63,7 +65,7 @@ def read_headers(song: Song) -> list[Header]:
 
 
 def differences(song: Song, headers: Sequence[Header]) -> list[str]:
-    """Return in what the five tracks of a song differ, though they must not; one line each.
+    """Return in what the tracks of a song differ, though they must not; one line each.
 
     Lengths are not compared for a ``.stem.mp4``, whose headers tell them to a frame only. Mono
     sources of a song in the layout of DSD100 are no difference.
@@ -77,17 +79,20 @@ def differences(song: Song, headers: Sequence[Header]) -> list[str]:
         allowed = {values[0], 1} if field == "channels" and song.is_dsd else {values[0]}
         if not allowed.issuperset(values):
             found.append(
-                f"{song.path}: different {what} ({_listed(values)}); "
-                "the five tracks of a song must have the same"
+                f"{song.path}: different {what} ({_listed(song.tracks, values)}); "
+                "the tracks of a song must have the same"
             )
     return found
 
 
 def _read_wavs(song: Song) -> tuple[np.ndarray, int]:
     samples, rate, channels = read_headers(song)[0]
-    stems = np.empty((len(STEMS), channels, samples), dtype=np.float32)
-    for stem, file in zip(stems, song.files, strict=True):
-        stem[:] = read_wav(file)[0]  # a mono source fills all channels
+    stems = np.empty((len(song.stems), channels, samples), dtype=np.float32)
+    tracks = stems[1:] if song.is_summed else stems
+    for track, file in zip(tracks, song.files, strict=True):
+        track[:] = read_wav(file)[0]  # a mono source fills all channels
+    if song.is_summed:
+        np.sum(tracks, axis=0, out=stems[0])
     return stems, rate
 
 
@@ -106,11 +111,11 @@ def _read_stem_mp4(song: Song) -> tuple[np.ndarray, int]:
     samples = min(lengths)
     if max(lengths) - samples >= AAC_SLACK:
         raise UserError(
-            f"{path}: tracks of unequal length in samples ({_listed(lengths)}); "
-            "the five tracks of a song must be equally long"
+            f"{path}: tracks of unequal length in samples ({_listed(STEMS, lengths)}); "
+            "the tracks of a song must be equally long"
         )
     if max(lengths) > samples:
-        log.warning("%s: cut to the shortest track (%s samples)", path, _listed(lengths))
+        log.warning("%s: cut to the shortest track (%s samples)", path, _listed(STEMS, lengths))
     return stems[:, :, :samples], rate
 
 
@@ -211,13 +216,13 @@ def _first_line(text: str) -> str:
     return lines[0] if lines else "no message"
 
 
-def _listed(values: Sequence[int]) -> str:
-    return ", ".join(f"{stem} {value}" for stem, value in zip(STEMS, values, strict=True))
+def _listed(names: Sequence[str], values: Sequence[int]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in zip(names, values, strict=True))
 
 
 def _check_finite(song: Song, stems: np.ndarray, rate: int) -> None:
-    for number, stem in enumerate(STEMS):
-        bad = bad_samples(stems[number], rate)
+    for number, stem in enumerate(song.tracks):
+        bad = bad_samples(stems[number + song.is_summed], rate)
         if bad:
             file = song.path if song.is_stem_mp4 else song.files[number]
             raise UserError(f"{file}: the {stem} is {bad}; mend or replace the file")

@@ -1,7 +1,7 @@
 """A data set at one sample rate and channel layout, as memory-mapped arrays.
 
 A rendition is a folder with ``manifest.json`` and, for each song, ``<nnn>.npy`` (float32 or
-int16 of (5, channels, samples)) beside ``<nnn>.json``, which says what it was made from. The
+int16 of (stems, channels, samples)) beside ``<nnn>.json``, which says what it was made from. The
 manifest is written last: a folder without one is unfinished, and ``prepare`` continues it song by
 song.
 """
@@ -57,6 +57,7 @@ class Rendition:
         songs: its songs, in the data set's order.
         dataset: name and digest of the data set it was made from.
         sample_format: ``float32`` or ``int16``, as which the arrays are stored.
+        stems: names of the tracks in the order of the arrays, the mixture first.
     """
 
     folder: Path
@@ -74,11 +75,13 @@ class Rendition:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 (hex) of rate, channels, format and every song's name, subset and audio."""
+        """SHA-256 (hex) of rate, channels, format, stems and each song's name, subset and audio."""
         songs = [(song.name, song.subset, song.sha256) for song in self.songs]
         told: list[object] = [self.rate, self.channels, songs]
         if self.sample_format != "float32":
             told.append(self.sample_format)
+        if self.stems != STEMS:
+            told.append(self.stems)
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
     def audio(self, song: RenditionSong) -> np.ndarray:
@@ -124,7 +127,8 @@ class Rendition:
             read = json.loads(manifest.read_text(encoding="utf-8"))
             songs = tuple(RenditionSong.of(entry) for entry in read["songs"])
             channels, stored_as = read["channels"], read.get("format", "float32")
-            sizes = [array_bytes(song.samples, channels, stored_as) for song in songs]
+            stems = tuple(read["stems"])
+            sizes = [array_bytes(song.samples, channels, stored_as, len(stems)) for song in songs]
             rendition = cls(
                 manifest.parent,
                 read["rate"],
@@ -132,7 +136,7 @@ class Rendition:
                 songs,
                 read["dataset"],
                 stored_as,
-                tuple(read["stems"]),
+                stems,
             )
         except FileNotFoundError:
             raise UserError(f"{manifest}: no such file; run 'mssbench prepare'") from None
@@ -209,7 +213,8 @@ def prepare(
     if missing:
         # Until the new one is written, no manifest may vouch for a mixture of old and new arrays.
         (folder / MANIFEST).unlink(missing_ok=True)
-        needed = sum(array_bytes(samples, channels, sample_format) for samples in lengths)
+        tracks = len(dataset.stems)
+        needed = sum(array_bytes(samples, channels, sample_format, tracks) for samples in lengths)
         require_free(folder, needed, f"preparing {len(missing)} songs")
     if done:
         log.info("prepare: %d of %d songs are ready", len(done), len(work))
@@ -223,7 +228,7 @@ def prepare(
         progress.close()
     songs = tuple(done[array] for array in work)
     source = {"name": dataset.name, "digest": dataset.digest}
-    rendition = Rendition(folder, rate, channels, songs, source, sample_format)
+    rendition = Rendition(folder, rate, channels, songs, source, sample_format, dataset.stems)
     rendition.save()
     return rendition
 

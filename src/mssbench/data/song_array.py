@@ -30,7 +30,7 @@ class RenditionSong:
         samples: its length at the rendition's rate.
         file: name of its array, beside the manifest.
         sha256: of that file (hex): equal for equal audio, whatever the song is called.
-        peak: largest absolute sample of each stem, in the order of STEMS.
+        peak: largest absolute sample of each stem, in the order of the rendition's stems.
         origin: name of the song that this one is a changed copy of, such as one at another tempo;
             None for a song of the data set.
     """
@@ -76,9 +76,14 @@ def _header(shape: tuple[int, ...], sample_format: SampleFormat) -> bytes:
     return header.getvalue()
 
 
-def array_bytes(samples: int, channels: Channels, sample_format: SampleFormat = "float32") -> int:
-    """Return the size (bytes) of the file that holds a song of ``samples``."""
-    shape = (len(STEMS), CHANNEL_COUNTS[channels], samples)
+def array_bytes(
+    samples: int,
+    channels: Channels,
+    sample_format: SampleFormat = "float32",
+    stems: int = len(STEMS),
+) -> int:
+    """Return the size (bytes) of the file that holds ``stems`` tracks of ``samples``."""
+    shape = (stems, CHANNEL_COUNTS[channels], samples)
     sample = np.dtype(DTYPES[sample_format]).itemsize
     return len(_header(shape, sample_format)) + sample * int(np.prod(shape))
 
@@ -120,8 +125,8 @@ def write_stems(
     """Write ``stems`` to ``array``, one after the other, then the note beside it.
 
     Args:
-        song: gives the name and the subset.
-        stems: (channels, samples) each, float32, in the order of STEMS.
+        song: gives the name, the subset and the stems' names.
+        stems: (channels, samples) each, float32, in the order of the song's stems.
         array: the file to write.
         recipe: goes into the note.
         origin: name of the song that this one is a changed copy of.
@@ -133,11 +138,11 @@ def write_stems(
     with atomic_path(array) as temporary, temporary.open("wb") as file:
         for number, stem in enumerate(stems):
             if number == 0:
-                file.write(_header((len(STEMS), *stem.shape), recipe.sample_format))
+                file.write(_header((len(song.stems), *stem.shape), recipe.sample_format))
             try:
                 stored = encoded(stem, recipe.sample_format)
             except UserError as error:
-                raise UserError(f"the {STEMS[number]} {error}") from None
+                raise UserError(f"the {song.stems[number]} {error}") from None
             # A plain write, not a memory map: on a full disk that would kill the process.
             file.write(np.ascontiguousarray(stored).data)
             peaks.append(float(np.abs(decoded(stored)).max()))

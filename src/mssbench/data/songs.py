@@ -1,4 +1,7 @@
-"""Songs on disk: the layouts of MUSDB18 and DSD100, the ``dataset.json`` that lists the songs."""
+"""Songs on disk: the layouts of MUSDB18 and DSD100, the ``dataset.json`` that lists the songs.
+
+Folders with stems of any names are found by `mssbench.data.own_songs`.
+"""
 
 import hashlib
 import json
@@ -15,7 +18,7 @@ SOURCES = ("drums", "bass", "other", "vocals")
 """The sources of a song, in the order of MUSDB18's audio streams."""
 
 STEMS = ("mixture", *SOURCES)
-"""The five tracks of a song, in the order of every array of stems."""
+"""The tracks of a song of MUSDB18, in the order of its arrays of stems."""
 
 SUBSETS = ("train", "test")
 STEM_MP4 = ".stem.mp4"
@@ -29,17 +32,23 @@ class Song:
         name: ``Artist - Title``, unique in the data set; DSD100's begin with a number,
             ``005 - Artist - Title``.
         subset: ``train`` or ``test``.
-        path: a folder of five WAV files, one ``.stem.mp4`` file, or, in the layout of DSD100, the
-            mixture's folder.
+        path: a folder of one file a stem, one ``.stem.mp4`` file, or, in the layout of DSD100,
+            the mixture's folder.
+        stems: names of the tracks in the order of the song's array, the mixture first.
+        suffix: ending of the files in a folder.
+        is_summed: whether the song has no file of its mixture, which is the sum of its sources.
     """
 
     name: str
     subset: str
     path: Path
+    stems: tuple[str, ...] = STEMS
+    suffix: str = ".wav"
+    is_summed: bool = False
 
     @property
     def is_stem_mp4(self) -> bool:
-        """Whether the song is one ``.stem.mp4`` file (else a folder of WAV files)."""
+        """Whether the song is one ``.stem.mp4`` file (else a folder of files)."""
         return self.path.name.endswith(STEM_MP4)
 
     @property
@@ -48,12 +57,20 @@ class Song:
         return dsd.is_mixture_folder(self.path)
 
     @property
+    def tracks(self) -> tuple[str, ...]:
+        """The stems that are read: all of them, or the sources of a song without a mixture."""
+        return self.stems[1:] if self.is_summed else self.stems
+
+    @property
     def files(self) -> tuple[Path, ...]:
-        """The song's audio files: the ``.stem.mp4``, or five WAV files in the order of STEMS."""
+        """The song's audio files: the ``.stem.mp4``, or a file for each of ``tracks``."""
         if self.is_stem_mp4:
             return (self.path,)
         sources = dsd.source_folder(self.path) if self.is_dsd else self.path
-        return (self.path / "mixture.wav", *(sources / f"{source}.wav" for source in SOURCES))
+        return tuple(
+            (self.path if track == "mixture" else sources) / f"{track}{self.suffix}"
+            for track in self.tracks
+        )
 
 
 def find_songs(root: Path | str) -> list[Song]:
@@ -89,7 +106,7 @@ def find_songs(root: Path | str) -> list[Song]:
             "folder that holds them"
         )
     _check_one_layout(songs)
-    _check_names(songs)
+    check_names(songs)
     return songs
 
 
@@ -130,7 +147,12 @@ def _check_one_layout(songs: Iterable[Song]) -> None:
         )
 
 
-def _check_names(songs: Iterable[Song]) -> None:
+def check_names(songs: Iterable[Song]) -> None:
+    """Check that no two songs have one name.
+
+    Raises:
+        UserError: two have.
+    """
     seen: dict[str, Song] = {}
     for song in songs:
         if song.name in seen:
@@ -171,7 +193,7 @@ class Dataset:
     Args:
         name: as the pipeline calls it, such as ``synthetic``.
         root: absolute path of the folder that ``find_songs`` was given.
-        songs: its songs, with paths under ``root``.
+        songs: its songs, with paths under ``root``; all have the same stems.
         source: how it was made: parameters, an archive's checksum or a link.
         digest: changes when the audio does.
     """
@@ -182,6 +204,11 @@ class Dataset:
     source: dict[str, Any]
     digest: str
 
+    @property
+    def stems(self) -> tuple[str, ...]:
+        """The stems of every song, the mixture first."""
+        return self.songs[0].stems if self.songs else STEMS
+
     def save(self, path: Path | str) -> None:
         """Write ``dataset.json`` to ``path``; the songs' paths become relative to ``root``."""
         root = self.root.absolute()
@@ -190,6 +217,8 @@ class Dataset:
                 "name": song.name,
                 "subset": song.subset,
                 "path": song.path.absolute().relative_to(root).as_posix(),
+                "suffix": song.suffix,
+                "is_summed": song.is_summed,
             }
             for song in self.songs
         ]
@@ -198,6 +227,7 @@ class Dataset:
             {
                 "name": self.name,
                 "root": str(root),
+                "stems": self.stems,
                 "songs": songs,
                 "source": self.source,
                 "digest": self.digest,
@@ -215,8 +245,10 @@ class Dataset:
         try:
             read = json.loads(Path(path).read_text(encoding="utf-8"))
             root = Path(read["root"])
+            stems = tuple(read.get("stems", STEMS))
             songs = tuple(
-                Song(song["name"], song["subset"], root / song["path"]) for song in read["songs"]
+                Song(**{**song, "path": root / song["path"], "stems": stems})
+                for song in read["songs"]
             )
             dataset = cls(read["name"], root, songs, read["source"], read["digest"])
         except FileNotFoundError:

@@ -10,7 +10,6 @@ import numpy as np
 import soundfile
 
 from mssbench.data.rendition import Rendition, RenditionSong
-from mssbench.data.songs import STEMS
 from mssbench.errors import UserError
 from mssbench.report.config import Experiment, ReportConfig
 
@@ -62,8 +61,8 @@ def cut_excerpt(
     has the greatest energy, unless the definition names others.
 
     Args:
-        definition: target (default vocals), seconds (default 8), rows (default all) and, instead
-            of the rule, song (a name) and start (s).
+        definition: target (default vocals, or the first source of songs without), seconds
+            (default 8), rows (default all) and, instead of the rule, song (a name) and start (s).
         config: the study.
         rendition: holds the true targets.
         estimates: the ``estimates.json`` of each row by its ``separated``. Of an experiment with
@@ -72,10 +71,10 @@ def cut_excerpt(
     Raises:
         UserError: a row, song, target or estimate is unknown.
     """
-    target = definition.get("target", "vocals")
+    target = definition.get("target", default_target(rendition.stems))
     seconds = float(definition.get("seconds", SECONDS))
     song = choose_song(rendition, definition.get("song"))
-    truth, rate = reference(rendition.audio(song), target), rendition.rate
+    truth, rate = reference(rendition.audio(song), rendition.stems, target), rendition.rate
     begin = loudest(truth, round(seconds * rate), rate // STEPS_PER_SECOND)
     start = float(definition.get("start", begin / rate))
     if not 0 <= start < song.samples / rate:
@@ -105,21 +104,30 @@ def choose_song(rendition: Rendition, name: str | None) -> RenditionSong:
     return tests[0]
 
 
-def reference(stems: np.ndarray, target: str) -> np.ndarray:
-    """Return the true ``target`` of (5, channels, samples) stems: (channels, samples).
+def default_target(names: Sequence[str]) -> str:
+    """Return what is shown of songs with these stems: the vocals, else the first source."""
+    return "vocals" if "vocals" in names else names[1]
 
-    The accompaniment is what the mixture holds besides the vocals.
+
+def reference(stems: np.ndarray, names: Sequence[str], target: str) -> np.ndarray:
+    """Return the true ``target`` of a song: (channels, samples).
+
+    Args:
+        stems: (stems, channels, samples).
+        names: of the stems, the mixture first.
+        target: a stem, or ``accompaniment``, which is what the mixture holds besides the vocals.
 
     Raises:
         UserError: the target is unknown.
     """
-    if target == "accompaniment":
-        difference: np.ndarray = stems[STEMS.index("mixture")] - stems[STEMS.index("vocals")]
-        return difference
-    if target not in STEMS:
-        allowed = ", ".join([*STEMS, "accompaniment"])
+    if target in names:
+        return np.asarray(stems[names.index(target)])
+    has_vocals = "vocals" in names
+    if target != "accompaniment" or not has_vocals:
+        allowed = ", ".join([*names, *(["accompaniment"] if has_vocals else [])])
         raise UserError(f"figures: unknown target {target!r}; allowed are {allowed}")
-    return np.asarray(stems[STEMS.index(target)])
+    difference: np.ndarray = stems[0] - stems[names.index("vocals")]
+    return difference
 
 
 def loudest(audio: np.ndarray, length: int, step: int) -> int:

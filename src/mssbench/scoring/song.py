@@ -51,7 +51,7 @@ def references_of(
     of = dict(zip(names, stems, strict=True))
     references = {}
     for name in wanted:
-        if name == "accompaniment":
+        if name == "accompaniment" and name not in of:
             wave = of["mixture"].astype(np.float64) - of["vocals"]
         else:
             wave = of[name].astype(np.float64)

@@ -53,18 +53,21 @@ class Copy:
         stems: its array.
         array: the file to write.
         recipe: how.
+        names: of the stems, the mixture first.
     """
 
     original: RenditionSong
     stems: Path
     array: Path
     recipe: StretchRecipe
+    names: tuple[str, ...]
 
     @property
     def song(self) -> Song:
-        """Name and subset of the copy."""
+        """Name, subset and stems of the copy."""
         change = Change(self.recipe.factor, self.recipe.semitones)
-        return Song(f"{self.original.name} ({_told(change)})", self.original.subset, self.stems)
+        name = f"{self.original.name} ({_told(change)})"
+        return Song(name, self.original.subset, self.stems, self.names)
 
     @property
     def samples(self) -> int:
@@ -130,7 +133,10 @@ def stretch_songs(
     finished = {array: finished_song(copy.song, array, copy.recipe) for array, copy in work.items()}
     done = {array: song for array, song in finished.items() if song}
     missing = {array: copy for array, copy in work.items() if array not in done}
-    needed = sum(array_bytes(copy.samples, rendition.channels) for copy in missing.values())
+    needed = sum(
+        array_bytes(copy.samples, rendition.channels, stems=len(rendition.stems))
+        for copy in missing.values()
+    )
     log.info(
         "stretch: %d of %d stretched songs are to be made; %s on disk",
         len(missing),
@@ -179,7 +185,7 @@ def _planned(
             recipe = StretchRecipe(
                 song.sha256, *made_of, change.factor, change.semitones, sorted(keep)
             )
-            yield Copy(song, rendition.folder / song.file, array, recipe)
+            yield Copy(song, rendition.folder / song.file, array, recipe, rendition.stems)
 
 
 def write_copy(copy: Copy) -> RenditionSong:

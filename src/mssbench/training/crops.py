@@ -93,8 +93,8 @@ class Crops(ABC):
             ranks: how many there are.
 
         Returns:
-            Float32 tensor (batch, 5, channels, samples + margin), the stems in the order of
-            `STEMS`.
+            Float32 tensor (batch, stems, channels, samples + margin), the stems in the
+            rendition's order.
         """
         songs, starts = self.share(n, rank, ranks)
         crops = np.zeros((len(songs), *self.audio[0].shape[:-1], self.length), dtype=np.float32)
@@ -138,7 +138,7 @@ class RandomCrops(Crops):
         self._ends = self._lengths.cumsum()
         self._places_in = np.maximum(self._lengths - self.length, 0) + 1
         if voiced_share:
-            self._voiced = VoicedPlaces(self.audio, rendition.rate, self.length)
+            self._voiced = VoicedPlaces(self.audio, rendition.rate, self.length, rendition.stems)
 
     def places(self, n: int) -> tuple[Indices, Indices]:
         """Return the song numbers and first samples of the ``n``-th batch's crops."""
@@ -257,12 +257,13 @@ def targets(stems: Tensor, names: Sequence[str], wanted: Sequence[str]) -> tuple
     Args:
         stems: (batch, stems, channels, samples).
         names: of the stems, ``mixture`` among them.
-        wanted: stems, or ``accompaniment``, which is the mixture without the vocals.
+        wanted: stems, or ``accompaniment``, which is the mixture without the vocals where no stem
+            is called so.
 
     Returns:
         The mixture (batch, channels, samples) and the targets (batch, wanted, channels, samples).
     """
     of = dict(zip(names, stems.unbind(1), strict=True))
-    if "accompaniment" in wanted:
+    if "accompaniment" in wanted and "accompaniment" not in names:
         of["accompaniment"] = of["mixture"] - of["vocals"]
     return of["mixture"], torch.stack([of[name] for name in wanted], dim=1)

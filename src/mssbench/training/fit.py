@@ -47,7 +47,9 @@ def build_fitting(config: TrainingConfig, rendition: Rendition) -> Separator:
 
 def _check_names(config: TrainingConfig, rendition: Rendition, model: Separator) -> None:
     """Refuse targets that the songs do not have, and probes that the model does not have."""
-    known = [*rendition.stems[1:], *(["accompaniment"] if "vocals" in rendition.stems else [])]
+    sources = rendition.stems[1:]
+    known = [*sources, *(["accompaniment"] if "vocals" in sources else [])]
+    known = list(dict.fromkeys(known))
     for target in model.targets:
         if target not in known:
             raise UserError(

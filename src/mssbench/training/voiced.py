@@ -15,6 +15,8 @@ Indices = npt.NDArray[np.int64]
 CHUNK_SECONDS = 0.05
 THRESHOLD = 0.1
 
+VOCALS = "vocals"
+
 
 def voiced_segments(vocals: np.ndarray, chunk: int) -> Indices:
     """Find where a song is sung.
@@ -42,21 +44,32 @@ class VoicedPlaces:
     """Places of crops that lie wholly within voiced segments; all of them are equally likely.
 
     Args:
-        songs: stems of each, (5, channels, samples) in the order of `STEMS`, as stored; may be
-            mapped files.
+        songs: stems of each, (stems, channels, samples), as stored; may be mapped files.
         rate: their sampling rate in Hz.
         length: of a crop (samples).
+        names: of the stems.
 
     Raises:
-        UserError: no voiced segment is as long as a crop.
+        UserError: the songs have no vocals, or no voiced segment is as long as a crop.
     """
 
-    def __init__(self, songs: Sequence[np.ndarray], rate: int, length: int) -> None:
+    def __init__(
+        self,
+        songs: Sequence[np.ndarray],
+        rate: int,
+        length: int,
+        names: Sequence[str] = STEMS,
+    ) -> None:
+        if VOCALS not in names:
+            raise UserError(
+                f"training.crops.voiced_share is above 0, but the songs have no {VOCALS} (they "
+                f"have {', '.join(names)}); choose 0"
+            )
         chunk = max(1, round(CHUNK_SECONDS * rate))
         rows = [
             (number, start, end - length - start + 1)
             for number, stems in enumerate(songs)
-            for start, end in voiced_segments(stems[STEMS.index("vocals")], chunk)
+            for start, end in voiced_segments(stems[names.index(VOCALS)], chunk)
             if end - start >= length
         ]
         if not rows:
