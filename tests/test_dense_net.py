@@ -5,10 +5,10 @@ from torch.nn.functional import conv2d
 
 from mssbench.models.dense_block import DenseBlock, SameConvolution
 from mssbench.models.dense_net import DenseNet, MDenseNet
-from mssbench.models.magnitude_separator import MagnitudeSeparator
 from mssbench.models.mm_dense_net import MMDenseNet
 from mssbench.models.registry import parameter_count
 from mssbench.models.spectrogram import spectrogram, waveform
+from mssbench.models.target_networks import TargetNetworks
 from mssbench.models.wiener import wiener
 from mssbench.training.config import LossTerm
 from mssbench.training.losses import negative_si_sdr, total_loss
@@ -250,7 +250,7 @@ class Shares(nn.Module):
 
 def test_filtered_estimates_share_the_mixture_out_by_the_networks_own_magnitudes():
     networks = [Shares(0.9, 0.2), Shares(0.3, 0.6)]
-    model = MagnitudeSeparator(
+    model = TargetNetworks(
         targets=("left", "right"),
         channels=2,
         n_fft=64,
@@ -261,7 +261,7 @@ def test_filtered_estimates_share_the_mixture_out_by_the_networks_own_magnitudes
     mixture = noise(1, 2, 800)
     estimates = model(mixture)["final"]
     torch.testing.assert_close(estimates.sum(1), mixture, rtol=1e-3, atol=1e-4)
-    spectra = model.analyse(mixture)
+    spectra = model.transform(mixture)
     filtered = wiener(model.magnitudes(spectra), spectra, 1, initial="phase")
     torch.testing.assert_close(estimates, waveform(filtered, 64, 32, 800))
 

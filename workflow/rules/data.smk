@@ -4,7 +4,6 @@ from mssbench.stretching.config import StretchingConfig
 from mssbench.stretching.need import needed_bytes
 from mssbench.training.structure import structure
 
-
 if DATASET == "synthetic":
 
     # Render the synthetic data set: every note follows from the seed.

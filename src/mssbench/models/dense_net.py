@@ -10,7 +10,7 @@ from mssbench.models.base import Variant
 from mssbench.models.dense_block import BlockOutput
 from mssbench.models.dense_bodies import Growth, MultiScale, SingleScale
 from mssbench.models.dense_target import Head, TargetNetwork
-from mssbench.models.magnitude_separator import MagnitudeSeparator
+from mssbench.models.target_networks import TargetNetworks
 
 TARGETS = ("vocals", "drums", "bass", "other")
 
@@ -18,7 +18,7 @@ FRAMES = 3
 """Frames that the filters of the dense blocks span, but for the last block's."""
 
 
-class DenseNet(MagnitudeSeparator):
+class DenseNet(TargetNetworks):
     """Plain DenseNet: MDenseNet's dense blocks in a row, none of them at a lower resolution.
 
     Neither pooling nor skip paths, so it sees few frames around each and its cost grows with the
@@ -70,7 +70,7 @@ class DenseNet(MagnitudeSeparator):
         )
 
 
-class MDenseNet(MagnitudeSeparator):
+class MDenseNet(TargetNetworks):
     """Multi-scale DenseNet: MMDenseNet without its bands, for comparison with it.
 
     Its configuration in the paper is not known to us: growth and filters are those of MMDenseNet's

@@ -5,7 +5,6 @@ from collections.abc import Collection
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from mssbench.models.base import Compared, Separator
 from mssbench.models.spectrogram import spectrogram, waveform
@@ -14,10 +13,8 @@ from mssbench.models.spectrogram import spectrogram, waveform
 class MagnitudeSeparator(Separator):
     """A separator on the magnitudes of a short-time Fourier transform.
 
-    Waveforms of any length are continued by zeros to a whole number of hops, so the last frame is
-    centred on or behind the last sample: only so is the inverse transform well conditioned there
-    where the hop is half a window or more. The probe ``magnitudes`` compares scaled magnitudes,
-    (batch, targets, channels, bins, frames), without an inverse transform.
+    Waveforms may have any length. The probe ``magnitudes`` compares scaled magnitudes, (batch,
+    targets, channels, bins, frames), without an inverse transform.
 
     Args:
         targets: the sources that are estimated.
@@ -107,8 +104,7 @@ class MagnitudeSeparator(Separator):
         Returns:
             (..., bins, frames) with 1 + ceil(samples / hop) frames.
         """
-        padded = pad(waves, (0, -waves.shape[-1] % self.hop))
-        return spectrogram(padded, self.n_fft, self.hop, self.window)
+        return spectrogram(waves, self.n_fft, self.hop, self.window)
 
     def invert(self, estimates: Tensor, spectra: Tensor, samples: int) -> Tensor:
         """Return the waveforms of scaled magnitudes with the phases of ``spectra``.
@@ -121,5 +117,4 @@ class MagnitudeSeparator(Separator):
             samples: length of the waveforms.
         """
         estimated = estimates / self.scale * torch.sgn(spectra).unsqueeze(1)
-        padded = samples + -samples % self.hop
-        return waveform(estimated, self.n_fft, self.hop, padded, self.window)[..., :samples]
+        return waveform(estimated, self.n_fft, self.hop, samples, self.window)

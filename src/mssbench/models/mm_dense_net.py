@@ -11,10 +11,10 @@ from mssbench.models.dense_block import BlockOutput
 from mssbench.models.dense_bodies import Growth, MultiBand, MultiScale
 from mssbench.models.dense_net import FRAMES, TARGETS
 from mssbench.models.dense_target import Head, TargetNetwork
-from mssbench.models.magnitude_separator import MagnitudeSeparator
+from mssbench.models.target_networks import TargetNetworks
 
 
-class MMDenseNet(MagnitudeSeparator):
+class MMDenseNet(TargetNetworks):
     """Multi-scale multi-band DenseNets: one for each band and one for all bins, then both joined.
 
     With the defaults, the 335,368 trainable values a target are those of a reimplementation (with

@@ -2,13 +2,16 @@
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 
 def spectrogram(waves: Tensor, n_fft: int, hop: int, window: Tensor | None = None) -> Tensor:
     """Return the short-time Fourier transform of waveforms.
 
     Frame t is centred on sample t * hop; the signal is continued by zeros at both ends. So the
-    frames of an excerpt are those of the song, but for the first and the last few.
+    frames of an excerpt are those of the song, but for the first and the last few. The last frame
+    is centred on the last sample or behind it: else the inverse would divide by next to nothing
+    there, where the hop is half a window or more.
 
     Args:
         waves: (..., samples).
@@ -17,10 +20,11 @@ def spectrogram(waves: Tensor, n_fft: int, hop: int, window: Tensor | None = Non
         window: (n_fft,); None for a periodic Hann window.
 
     Returns:
-        Complex (..., bins, frames): n_fft // 2 + 1 bins and 1 + samples // hop frames.
+        Complex (..., bins, frames): n_fft // 2 + 1 bins and 1 + ceil(samples / hop) frames.
     """
+    whole = pad(waves, (0, -waves.shape[-1] % hop))
     spectra = torch.stft(
-        waves.reshape(-1, waves.shape[-1]),
+        whole.reshape(-1, whole.shape[-1]),
         n_fft,
         hop,
         window=hann(n_fft, waves) if window is None else window,
@@ -36,8 +40,6 @@ def waveform(
 ) -> Tensor:
     """Return the waveforms (..., samples) whose `spectrogram` is nearest to ``spectra``.
 
-    What lies behind the last frame is silent.
-
     Args:
         spectra: complex (..., bins, frames).
         n_fft: length of a frame (samples).
@@ -51,9 +53,9 @@ def waveform(
         hop,
         window=hann(n_fft, spectra.real) if window is None else window,
         center=True,
-        length=samples,
+        length=samples + -samples % hop,
     )
-    return waves.reshape(*spectra.shape[:-2], samples)
+    return waves.reshape(*spectra.shape[:-2], -1)[..., :samples]
 
 
 def hann(n_fft: int, like: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from mssbench.data.disk import require_free, size
 from mssbench.data.rendition import MANIFEST, Rendition, RenditionSong
 from mssbench.data.song_array import Recipe, array_bytes, finished_song, write_stems
-from mssbench.data.songs import STEMS, Song
+from mssbench.data.songs import Song
 from mssbench.errors import UserError
 from mssbench.progress import Progress
 from mssbench.provenance import source_digest
@@ -201,7 +201,7 @@ def write_copy(copy: Copy) -> RenditionSong:
                 0 if name in copy.recipe.keep else copy.recipe.semitones,
                 copy.recipe.factor,
             ).numpy()
-            for name, source in zip(STEMS[1:], stems[1:], strict=True)
+            for name, source in zip(copy.names[1:], stems[1:], strict=True)
         ]
     finally:
         torch.set_num_threads(before)
