@@ -45,9 +45,9 @@ def write_stem_mp4(file, stems, *options):
     return Song(file.name.removesuffix(".stem.mp4"), "train", file)
 
 
-def error_of(song):
+def error_of(song, mono=False):
     with pytest.raises(UserError) as error:
-        read_song(song)
+        read_song(song, mono=mono)
     assert "\n" not in str(error.value)
     return str(error.value)
 
@@ -119,13 +119,20 @@ def test_a_missing_wav_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_a_bad_sample_is_named_with_its_place(tmp_path, bad):
+@pytest.mark.parametrize("mono", [False, True])
+def test_a_bad_sample_is_named_with_its_place(tmp_path, bad, mono):
     stems = loud_stems(5000)
     stems[4, 1, 4410] = bad
     song = write_wavs(tmp_path / "song", stems)
-    message = error_of(song)
+    message = error_of(song, mono=mono)
     assert str(song.files[4]) in message
-    assert "sample 4410 (0.100 s)" in message
+    assert "sample 4410 (0.100 s) and 0 more" in message
+
+
+def test_mono_of_wavs_is_the_mean_of_their_channels(tmp_path):
+    stems = loud_stems(5000, channels=3)
+    mono, _ = read_song(write_wavs(tmp_path / "song", stems), mono=True)
+    assert np.array_equal(mono, stems.mean(axis=1, keepdims=True))
 
 
 @needs_ffmpeg
@@ -139,6 +146,15 @@ def test_stem_mp4_gives_ffmpegs_own_floats_of_each_stream(tmp_path):
         command = ["ffmpeg", "-v", "error", "-i", song.path, "-map", f"0:a:{number}"]
         alone = subprocess.run([*command, "-f", "f32le", "-"], capture_output=True, check=True)
         assert np.array_equal(stem, np.frombuffer(alone.stdout, "<f4").reshape(-1, 2).T)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("channels", [1, 2])
+def test_mono_of_a_stem_mp4_is_the_mean_of_its_channels(tmp_path, channels):
+    song = write_stem_mp4(tmp_path / "song.stem.mp4", loud_stems(60_000, channels))
+    mono, rate = read_song(song, mono=True)
+    assert rate == RATE
+    assert np.array_equal(mono, read_song(song)[0].mean(axis=1, keepdims=True))
 
 
 @needs_ffmpeg

@@ -11,7 +11,14 @@ import soundfile
 from mssbench.commands import prepare as prepare_command
 from mssbench.data.reader import read_song
 from mssbench.data.rendition import Rendition, prepare
-from mssbench.data.resample import resample, resampled_length, to_channels
+from mssbench.data.resample import (
+    BETA,
+    ROLLOFF,
+    ZERO_CROSSINGS,
+    resample,
+    resampled_length,
+    to_channels,
+)
 from mssbench.data.songs import STEMS, Dataset, dataset_digest, find_songs
 from mssbench.errors import UserError
 
@@ -72,6 +79,28 @@ def test_aliases_are_suppressed_by_80_db(rate):
     for pitch in np.linspace(1.02 * rate / 2, 0.98 * RATE / 2, 5):
         source = sine(pitch, RATE, 2 * RATE)
         assert level(resample(source, RATE, rate)) < level(source) - 80
+
+
+@pytest.mark.parametrize("rate", [44000, 22050, 16000, 300])
+@pytest.mark.parametrize("samples", [1, 150, 30_011])
+def test_resampling_is_the_sum_of_windowed_sincs_to_float32s_precision(rate, samples):
+    audio = noise(0, samples)[0, 0]
+    resampled = resample(audio, RATE, rate)
+    cutoff = ROLLOFF * rate / RATE
+    for n in {0, len(resampled) // 2, len(resampled) - 1}:
+        crossings = cutoff * (n * RATE / rate - np.arange(samples))
+        share = np.sqrt(np.clip(1 - (crossings / ZERO_CROSSINGS) ** 2, 0, None))
+        window = np.where(share > 0, np.i0(BETA * share) / np.i0(BETA), 0)
+        exact = cutoff * np.sum(audio * np.sinc(crossings) * window)
+        assert abs(resampled[n] - exact) < 3e-6
+
+
+def test_silence_stays_exactly_zero_beyond_the_filters_reach():
+    audio = noise(0, 40_000)[0]
+    audio[:, 10_000:30_000] = 0
+    resampled = resample(audio, RATE, 22050)
+    assert not resampled[:, 5_100:14_900].any()
+    assert resampled[:, :5_000].all()
 
 
 def test_the_length_is_exact_where_float32_cannot_count_it():
@@ -194,7 +223,8 @@ def test_an_unfinished_run_leaves_no_manifest_and_no_half_file(dataset, folder):
     bad = noise(0, 4000)
     bad[1, 0, 50] = np.nan
     write_song(dataset.songs[1].path, bad)
-    with pytest.raises(UserError, match="'A - 1'"):
+    where = rf"song 'A - 1': .*{STEMS[1]}\.wav: the {STEMS[1]} is NaN .* at sample 50 \(0\.001 s\)"
+    with pytest.raises(UserError, match=where):
         prepare(dataset_of(dataset.root), folder, 22050, "mono")
     assert not (folder / "manifest.json").exists()
     assert not list(folder.glob(".*"))

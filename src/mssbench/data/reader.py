@@ -1,5 +1,6 @@
 """Decoding of a song's five tracks, in float32 from the file to the array.
 
+Where mono is asked for, the channels are averaged stem by stem, so that half as much is held.
 Samples beyond +-1.0, which lossy coding makes of loud music, are kept: nothing clips and nothing
 passes through 16 bits.
 """
@@ -10,9 +11,11 @@ import os
 import shutil
 import subprocess
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -26,17 +29,18 @@ log = logging.getLogger(__name__)
 # that the streams of one file, and a stream and its header, may differ by a frame.
 AAC_SLACK = 2048
 
-# A multiple of every size of a sample frame of up to 16 channels, so that blocks hold whole frames.
-PIPE_BYTES = 4 * 720_720
 
-
-def read_song(song: Song) -> tuple[np.ndarray, int]:
+def read_song(song: Song, *, mono: bool = False) -> tuple[np.ndarray, int]:
     """Decode a song.
 
     The files of a song must be of one length; a mixture without a file is the sum of the sources.
     The streams of a ``.stem.mp4`` may differ by less than 2048 samples; then all are cut at the end
     to the shortest, with a warning. In the layout of DSD100 a mono source fills each channel of its
     mixture, at the gain of its file.
+
+    Args:
+        song: the song.
+        mono: whether to give the mean of its channels instead of each.
 
     Returns:
         The stems, float32 of (stems, channels, samples) in the order of ``song.stems``, and their
@@ -47,7 +51,7 @@ def read_song(song: Song) -> tuple[np.ndarray, int]:
             rate or channels; a ``.stem.mp4`` has not five audio streams; a sample is NaN or
             infinite; ffmpeg is needed and missing.
     """
-    stems, rate = _read_stem_mp4(song) if song.is_stem_mp4 else _read_wavs(song)
+    stems, rate = _read_stem_mp4(song, mono) if song.is_stem_mp4 else _read_wavs(song, mono)
     _check_finite(song, stems, rate)
     return stems, rate
 
@@ -85,23 +89,39 @@ def differences(song: Song, headers: Sequence[Header]) -> list[str]:
     return found
 
 
-def _read_wavs(song: Song) -> tuple[np.ndarray, int]:
+def _read_wavs(song: Song, mono: bool) -> tuple[np.ndarray, int]:
     samples, rate, channels = read_headers(song)[0]
-    stems = np.empty((len(song.stems), channels, samples), dtype=np.float32)
+    stems = np.empty((len(song.stems), 1 if mono else channels, samples), dtype=np.float32)
     tracks = stems[1:] if song.is_summed else stems
     for track, file in zip(tracks, song.files, strict=True):
-        track[:] = read_wav(file)[0]  # a mono source fills all channels
+        audio = read_wav(file)[0]
+        track[:] = audio.mean(axis=0) if mono else audio  # a mono source fills all channels
     if song.is_summed:
         np.sum(tracks, axis=0, out=stems[0])
     return stems, rate
 
 
-def _read_stem_mp4(song: Song) -> tuple[np.ndarray, int]:
+def _read_stem_mp4(song: Song, mono: bool) -> tuple[np.ndarray, int]:
     path, headers = song.path, read_headers(song)
     _, rate, channels = headers[0]
-    room = max(header.samples for header in headers) + AAC_SLACK
-    stems = np.empty((len(STEMS), channels, room), dtype=np.float32)
-    lengths = _decode(path, stems)
+    with ExitStack() as opened:
+        streams = [opened.enter_context(_memory_file()) for _ in STEMS]
+        _decode(path, streams, _averaging(channels) if mono else [])
+        given = 1 if mono else channels
+        lengths = [os.fstat(stream.fileno()).st_size // (4 * given) for stream in streams]
+        samples = _common_length(path, lengths, headers)
+        stems = np.empty((len(STEMS), given, samples), dtype=np.float32)
+        for stem, stream in zip(stems, streams, strict=True):
+            with mmap(stream.fileno(), 0, access=ACCESS_READ) as content:
+                interleaved = np.frombuffer(content, "<f4", count=samples * given)
+                stem[:] = interleaved.reshape(samples, given).T
+                del interleaved  # else the map cannot be closed
+            stream.close()  # its memory is for the next stem
+    return stems, rate
+
+
+def _common_length(path: Path, lengths: Sequence[int], headers: Sequence[Header]) -> int:
+    """Return the length of the shortest track (samples), once the lengths have been checked."""
     for stem, length, header in zip(STEMS, lengths, headers, strict=True):
         if length == 0 or abs(length - header.samples) >= AAC_SLACK:
             raise UserError(
@@ -116,7 +136,7 @@ def _read_stem_mp4(song: Song) -> tuple[np.ndarray, int]:
         )
     if max(lengths) > samples:
         log.warning("%s: cut to the shortest track (%s samples)", path, _listed(STEMS, lengths))
-    return stems[:, :, :samples], rate
+    return samples
 
 
 def _tool(name: str) -> str:
@@ -153,62 +173,47 @@ def _probe(path: Path) -> list[Header]:
     ]
 
 
-def _decode(path: Path, stems: np.ndarray) -> list[int]:
-    """Decode the five streams into ``stems`` by one ffmpeg process with a pipe for each stream.
+def _decode(path: Path, streams: Sequence[BinaryIO], changed: Sequence[str]) -> None:
+    """Decode the five streams by one ffmpeg process.
 
     Args:
         path: the ``.stem.mp4``.
-        stems: float32 of (5, channels, room in samples), filled from the start.
-
-    Returns:
-        The samples decoded of each stream, also where they went beyond the room.
+        streams: files that get the interleaved float32 samples of one stream each.
+        changed: ffmpeg's options for what happens to the samples of each stream.
     """
     command = [_tool("ffmpeg"), "-v", "error", "-nostdin", "-i", f"file:{path}"]
-    pipes = [os.pipe() for _ in STEMS]
-    writing = [end for _, end in pipes]
-    for number, end in enumerate(writing):
-        command += ["-map", f"0:a:{number}", "-c:a", "pcm_f32le", "-f", "f32le", f"pipe:{end}"]
-    # ffmpeg writes the streams by turns: one reader a pipe, or a full pipe would stop it for good.
-    with ThreadPoolExecutor(len(STEMS)) as readers:
-        try:
-            process = subprocess.Popen(
-                command,
-                pass_fds=writing,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-            )
-        finally:
-            for end in writing:
-                os.close(end)
-            lengths = [
-                readers.submit(_fill, stem, reading)
-                for stem, (reading, _) in zip(stems, pipes, strict=True)
-            ]
-        try:
-            _, errors = process.communicate()
-        except BaseException:
-            process.kill()
-            raise
-    said = errors.decode(errors="replace")
+    descriptors = [stream.fileno() for stream in streams]
+    for number, descriptor in enumerate(descriptors):
+        command += ["-map", f"0:a:{number}", *changed]
+        command += ["-c:a", "pcm_f32le", "-f", "f32le", f"pipe:{descriptor}"]
+    done = subprocess.run(
+        command,
+        pass_fds=descriptors,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    said = done.stderr.decode(errors="replace")
     # ffmpeg drops what it cannot decode and still exits with 0: its messages count as failure.
-    if process.returncode != 0 or said.strip():
+    if done.returncode != 0 or said.strip():
         raise UserError(f"{path}: damaged audio (ffmpeg: {_first_line(said)}); {GET_AGAIN}")
-    return [length.result() for length in lengths]
 
 
-def _fill(stem: np.ndarray, descriptor: int) -> int:
-    """Fill ``stem`` (channels, room) from a pipe of interleaved samples; return their number."""
-    channels, room = stem.shape
-    filled = 0
-    with os.fdopen(descriptor, "rb", buffering=PIPE_BYTES) as pipe:
-        while block := pipe.read(PIPE_BYTES):
-            whole = len(block) // (4 * channels)
-            samples = np.frombuffer(block, "<f4", count=whole * channels).reshape(whole, channels)
-            end = min(filled + whole, room)
-            stem[:, filled:end] = samples[: max(end - filled, 0)].T
-            filled += whole
-    return filled
+def _averaging(channels: int) -> list[str]:
+    """Return ffmpeg's options for the mean of the channels."""
+    mean = "+".join(f"{1 / channels}*c{number}" for number in range(channels))
+    return ["-af", f"pan=mono|c0={mean}"]
+
+
+def _memory_file() -> BinaryIO:
+    """Return a file without a name, in memory where the system has such files.
+
+    Through pipes, ffmpeg and their readers would take turns for each 32 kB.
+    """
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("stem"), "w+b", buffering=0)
+    return TemporaryFile(buffering=0)
 
 
 def _first_line(text: str) -> str:
@@ -230,6 +235,9 @@ def _check_finite(song: Song, stems: np.ndarray, rate: int) -> None:
 
 def bad_samples(audio: np.ndarray, rate: int) -> str | None:
     """Return where ``audio`` (channels, samples) is NaN or infinite, or None if it nowhere is."""
+    # Such a sample makes the sum alike: one quick look, as almost no file has one.
+    if np.isfinite(audio.sum(dtype=np.float64)):
+        return None
     bad = np.flatnonzero(~np.isfinite(audio).all(axis=0))
     if not bad.size:
         return None

@@ -106,7 +106,7 @@ def write_song(song: Song, array: Path, recipe: Recipe) -> RenditionSong:
     from mssbench.data.resample import resample, to_channels
 
     try:
-        stems, source_rate = read_song(song)
+        stems, source_rate = read_song(song, mono=recipe.channels == "mono")
         converted = (
             resample(to_channels(stem, recipe.channels), source_rate, recipe.rate) for stem in stems
         )
@@ -134,24 +134,28 @@ def write_stems(
     Raises:
         UserError: the recipe asks for int16, which would clip a stem.
     """
-    peaks = []
+    peaks, digest = [], hashlib.sha256()
     with atomic_path(array) as temporary, temporary.open("wb") as file:
         for number, stem in enumerate(stems):
             if number == 0:
-                file.write(_header((len(song.stems), *stem.shape), recipe.sample_format))
+                header = _header((len(song.stems), *stem.shape), recipe.sample_format)
+                file.write(header)
+                digest.update(header)
             try:
                 stored = encoded(stem, recipe.sample_format)
             except UserError as error:
                 raise UserError(f"the {song.stems[number]} {error}") from None
             # A plain write, not a memory map: on a full disk that would kill the process.
-            file.write(np.ascontiguousarray(stored).data)
+            content = np.ascontiguousarray(stored).data
+            file.write(content)
+            digest.update(content)
             peaks.append(float(np.abs(decoded(stored)).max()))
     made = RenditionSong(
         song.name,
         song.subset,
         stem.shape[-1],
         array.name,
-        _sha256(array),
+        digest.hexdigest(),
         tuple(peaks),
         origin,
     )

@@ -134,7 +134,7 @@ class ResNetLatent(Separator):
 
     def analyse(self, waves: Tensor) -> Tensor:
         """Return complex spectrograms, whose last frame is centred on the end or behind it."""
-        return spectrogram(pad(waves, (0, -waves.shape[-1] % self.hop)), self.n_fft, self.hop)
+        return spectrogram(waves, self.n_fft, self.hop)
 
     def separated_latents(self, spectra: Tensor) -> Tensor:
         """Map the mixture's complex spectrogram to what `latent` returns."""
@@ -164,8 +164,7 @@ class ResNetLatent(Separator):
         )
         if self.mask_exponent is not None and not self.training:
             spectra = masks(spectra, self.mask_exponent) * mixture.unsqueeze(1)
-        whole = samples + -samples % self.hop
-        return waveform(spectra, self.n_fft, self.hop, whole)[..., :samples]
+        return waveform(spectra, self.n_fft, self.hop, samples)
 
 
 def masks(estimates: Tensor, exponent: float) -> Tensor:

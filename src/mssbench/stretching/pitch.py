@@ -6,13 +6,21 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchaudio.functional import resample as sinc_resample
 
-from mssbench.data.resample import KAISER_BEST
+from mssbench.data.resample import BETA, ROLLOFF, ZERO_CROSSINGS
 from mssbench.stretching.length import stretched_length
 from mssbench.stretching.phase_vocoder import HOP, N_FFT, stretch
 
 # The filter bank of the resampling has one filter for each step of the denominator. With this many
 # every semitone is met within a hundredth of one.
 FINEST = 300
+
+# The filter of the renditions, in torchaudio's terms: it computes on any device.
+FILTER = {
+    "resampling_method": "sinc_interp_kaiser",
+    "lowpass_filter_width": ZERO_CROSSINGS,
+    "rolloff": ROLLOFF,
+    "beta": BETA,
+}
 
 
 def pitch_ratio(semitones: float) -> Fraction:
@@ -51,7 +59,7 @@ def shift_pitch(
     shifted = signal.new_empty(*signal.shape[:-1], length)
     # One signal after the other: the convolution takes ten times the signal's memory.
     for row, made in zip(longer.view(-1, longer.shape[-1]), shifted.view(-1, length), strict=True):
-        made.copy_(sinc_resample(row, ratio.numerator, ratio.denominator, **KAISER_BEST)[:length])
+        made.copy_(sinc_resample(row, ratio.numerator, ratio.denominator, **FILTER)[:length])
     return shifted
 
 

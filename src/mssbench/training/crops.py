@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from mssbench.data.rendition import Rendition, RenditionSong
-from mssbench.data.sample_format import decoded
+from mssbench.data.sample_format import decode_into
 from mssbench.errors import UserError
 from mssbench.training.config import CropsConfig, RandomCropsConfig
 from mssbench.training.voiced import VoicedPlaces
@@ -97,10 +97,12 @@ class Crops(ABC):
             rendition's order.
         """
         songs, starts = self.share(n, rank, ranks)
-        crops = np.zeros((len(songs), *self.audio[0].shape[:-1], self.length), dtype=np.float32)
+        crops = np.empty((len(songs), *self.audio[0].shape[:-1], self.length), dtype=np.float32)
         for crop, song, start in zip(crops, songs, starts, strict=True):
             excerpt = self.audio[song][..., start : start + self.length]
-            crop[..., : excerpt.shape[-1]] = decoded(excerpt)
+            held = excerpt.shape[-1]
+            decode_into(crop[..., :held], excerpt)
+            crop[..., held:] = 0
         return torch.from_numpy(crops)
 
 

@@ -1,0 +1,87 @@
+"""Making a rendition of ``.stem.mp4`` files: against musdb's reader, and against ffmpeg alone."""
+
+import shutil
+import statistics
+import subprocess
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import musdb
+import numpy as np
+from data_songs import WORKERS, dataset
+from scipy.signal import resample_poly
+
+from mssbench.data.rendition import prepare
+
+RATE = 22050
+
+
+def ours(root: Path, folder: Path) -> None:
+    """Prepare the songs to mono, from nothing."""
+    shutil.rmtree(folder, ignore_errors=True)
+    prepare(dataset(root), folder, RATE, "mono", WORKERS)
+    shutil.rmtree(folder)
+
+
+def one_with_musdb(track: musdb.MultiTrack) -> int:
+    """Decode, downmix and resample one song as a script around musdb does; return its length."""
+    mono = track.stems.mean(axis=-1)
+    return len(resample_poly(mono, 1, 44100 // RATE, axis=-1).astype(np.float32)[0])
+
+
+def with_musdb(tracks: list[musdb.MultiTrack]) -> None:
+    """Do so for all songs, two at a time, and write nothing."""
+    with ProcessPoolExecutor(WORKERS) as pool:
+        list(pool.map(one_with_musdb, tracks))
+
+
+def decode_only(file: Path) -> None:
+    """Let ffmpeg decode all five streams of one song to nothing."""
+    command = [
+        "ffmpeg",
+        "-v",
+        "error",
+        "-nostdin",
+        "-i",
+        str(file),
+        "-map",
+        "0:a",
+        "-f",
+        "null",
+        "-",
+    ]
+    subprocess.run(command, check=True)
+
+
+def with_ffmpeg(files: list[Path]) -> None:
+    """Decode all songs, two at a time."""
+    with ThreadPoolExecutor(WORKERS) as threads:
+        list(threads.map(decode_only, files))
+
+
+def measure(folder: Path, stems: Path, rounds: int) -> None:
+    """Print the seconds a song of each way, and their ratios to ours."""
+    files = sorted((stems / "train").iterdir())
+    works: dict[str, Callable[[], None]] = {
+        "mssbench": partial(ours, stems, folder / "prepared"),
+        "ffmpeg to nothing": partial(with_ffmpeg, files),
+        "musdb and resample_poly": partial(
+            with_musdb, musdb.DB(root=str(stems), subsets="train").tracks
+        ),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in works}
+    works["mssbench"]()  # the server of workers imports what they need once
+    for _ in range(rounds):
+        for name, work in works.items():
+            start = time.perf_counter()
+            work()
+            seconds[name].append((time.perf_counter() - start) / len(files))
+    print("| way | seconds a song | times ours |\n|---|---:|---:|")
+    for name, spent in seconds.items():
+        ratio = statistics.median(
+            one / own for one, own in zip(spent, seconds["mssbench"], strict=True)
+        )
+        print(f"| {name} | {statistics.median(spent):.2f} | {ratio:.2f} |", flush=True)
