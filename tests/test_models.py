@@ -149,7 +149,7 @@ def test_every_variant_is_made_of_parameters_that_a_study_may_give():
     ("name", "params", "message"),
     [
         ("htmd_net", {"level": 11}, r"no parameter 'level'.*levels, units"),
-        ("mixture", {"gain": 1}, "no parameter 'gain'.*none"),
+        ("mixture", {"gain": 1}, "no parameter 'gain'.*targets, J"),
         ("htmd_net", {"levels": "11"}, "levels is '11'; it must be a whole number"),
         ("htmd_net", {"levels": 11.0}, "levels is 11.0; it must be a whole number"),
         ("htmd_net", {"levels": True}, "levels is True; it must be a whole number"),

@@ -35,8 +35,14 @@ SEPARATORS = {
 """Models that are trained: name -> ``module:Class``; the module is imported on use."""
 
 UNTRAINED = {
-    "ideal_ratio_mask": "mssbench.models.baselines:IdealRatioMask",
-    "mixture": "mssbench.models.baselines:Mixture",
+    "adress": "mssbench.models.adress:Adress",
+    "duet": "mssbench.models.duet:Duet",
+    "ica": "mssbench.models.ica:ICA",
+    "ideal_binary_mask": "mssbench.models.oracles:IdealBinaryMask",
+    "ideal_ratio_mask": "mssbench.models.oracles:IdealRatioMask",
+    "mixture": "mssbench.models.mixture:Mixture",
+    "multichannel_wiener": "mssbench.models.oracles:MultichannelWiener",
+    "projet": "mssbench.models.projet:Projet",
 }
 """Models that nothing is learned for: name -> ``module:Class``."""
 
