@@ -27,7 +27,7 @@ RATE = 44100
 BATCH = 8
 NO_OPENUNMIX = (
     "open-unmix is not installed, so its rows are left out; run 'uv pip install --no-deps "
-    "--target /tmp/openunmix openunmix' and set PYTHONPATH=/tmp/openunmix"
+    "--target FOLDER openunmix' and set PYTHONPATH=FOLDER"
 )
 
 Batches = Callable[[int, int], Iterator[torch.Tensor]]

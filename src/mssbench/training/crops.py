@@ -5,6 +5,7 @@ seen. A crop that reaches beyond the end of its song is filled with zeros.
 """
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -20,6 +21,9 @@ from mssbench.training.config import CropsConfig, RandomCropsConfig
 from mssbench.training.voiced import VoicedPlaces
 
 Indices = npt.NDArray[np.int64]
+
+# Threads that read ahead, and batches that they have read at most.
+READERS = 2
 
 
 def generator(seed: int, n: int) -> np.random.Generator:
@@ -184,15 +188,17 @@ class WindowCrops(Crops):
         self._starts = np.concatenate([np.arange(count) * samples for count in windows])
         self.seed = seed
         self.steps_per_epoch = -(-len(self._songs) // batch_size)
-        self._epoch, self._order = -1, np.arange(len(self._songs))
+        self._shuffled = -1, np.arange(len(self._songs))
 
     def places(self, n: int) -> tuple[Indices, Indices]:
         """Return the song numbers and first samples of the ``n``-th batch's windows."""
         epoch, step = divmod(n, self.steps_per_epoch)
-        if self.seed is not None and epoch != self._epoch:
+        # Read once and replaced as a whole: several threads may ask.
+        shuffled, order = self._shuffled
+        if self.seed is not None and epoch != shuffled:
             order = generator(self.seed, epoch).permutation(len(self._songs))
-            self._epoch, self._order = epoch, order
-        chosen = self._order[step * self.batch_size : (step + 1) * self.batch_size]
+            self._shuffled = epoch, order
+        chosen = order[step * self.batch_size : (step + 1) * self.batch_size]
         return self._songs[chosen], self._starts[chosen]
 
 
@@ -221,7 +227,7 @@ def make_crops(
 
 
 def read_ahead(crops: Crops, first: int, last: int, pin: bool = False) -> Iterator[Tensor]:
-    """Yield batches ``first`` to ``last - 1`` in order, the next one read while one is in use.
+    """Yield batches ``first`` to ``last - 1`` in order, the next ones read while one is in use.
 
     Args:
         crops: the batches.
@@ -234,12 +240,12 @@ def read_ahead(crops: Crops, first: int, last: int, pin: bool = False) -> Iterat
         batch = crops.batch(n)
         return batch.pin_memory() if pin else batch
 
-    with ThreadPoolExecutor(max_workers=1) as reader:
-        pending = [reader.submit(read, n) for n in range(first, min(first + 1, last))]
+    with ThreadPoolExecutor(max_workers=READERS) as readers:
+        pending = deque(readers.submit(read, n) for n in range(first, min(first + READERS, last)))
         for n in range(first, last):
-            batch = pending.pop().result()
-            if n + 1 < last:
-                pending.append(reader.submit(read, n + 1))
+            batch = pending.popleft().result()
+            if n + READERS < last:
+                pending.append(readers.submit(read, n + READERS))
             yield batch
 
 
