@@ -176,7 +176,7 @@ def test_the_stages_hear_the_mixture_at_their_rates():
 def test_statistics_standardise_the_spectrograms_and_are_kept_with_the_weights():
     model, other = make(), make()
     batches = [3 * noise(2, 1, 8000), noise(1, 1, 6000, seed=2)]
-    model.set_statistics(batches)
+    model.prepare(batches)
     for i, stage in enumerate(model.stages):
         layer = stage.encoder.spectrogram
         levels = torch.cat(

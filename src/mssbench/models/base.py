@@ -1,7 +1,7 @@
 """What a model is: a separator, which is trained, or an untrained method."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -74,6 +74,14 @@ class Separator(nn.Module, ABC):
         outputs = self(mixture)
         heard = slice(self.context, sources.shape[-1] - self.context)
         return {probe: (outputs[probe], sources[..., heard]) for probe in probes}
+
+    def prepare(self, mixtures: Iterable[Tensor]) -> None:
+        """Look at mixtures to be trained on, before the first step; most models need not.
+
+        Args:
+            mixtures: batches (batch, channels, samples), the same each time that they are asked
+                for; there is no end to them.
+        """
 
     def check(self, mixture: Tensor) -> None:
         """Check a mixture's shape.

@@ -4,7 +4,7 @@ D. Samuel, A. Ganeshan and J. Naradowsky, "Meta-learning Extractors for Music So
 ICASSP 2020, and its released code.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from typing import ClassVar, Literal, NamedTuple, cast
 
 import torch
@@ -19,6 +19,9 @@ from mssbench.models.strong_front_end import StrongDecoder, StrongEncoder
 
 LENGTHS, SPECTRAL_BANDS, N_FFT = 3, 256, 1024
 """The strong encoder's numbers of filter lengths and of learned bands, and its first frames."""
+
+EXAMPLES = 5000
+"""So many give the statistics that spectrograms are standardised by, as in the released code."""
 
 
 class Sizes(NamedTuple):
@@ -185,17 +188,17 @@ class MetaTasNet(Separator):
         whole = pad(waves, (0, -waves.shape[-1] % self.hop))
         return resample(whole, self.factors[-1], self.factors[stage])
 
-    def set_statistics(self, mixtures: Sequence[Tensor]) -> None:
+    def prepare(self, mixtures: Iterable[Tensor]) -> None:
         """Set the statistics that the spectrograms are standardised by, in every stage.
 
         Args:
-            mixtures: batches (batch, 1, samples) at the model's rate; the authors' are 5,000
-                training examples.
+            mixtures: batches (batch, 1, samples) at the model's rate, gone through once a stage;
+                as the authors do, 5,000 examples are heard, if there are so many.
         """
         for i, stage in enumerate(self.stages):
             if isinstance(stage.encoder, StrongEncoder):
-                at_stage = (self.at_stage(mixture, i) for mixture in mixtures)
-                stage.encoder.spectrogram.set_statistics(at_stage)
+                heard = (self.at_stage(mixture, i) for mixture in first(mixtures, EXAMPLES))
+                stage.encoder.spectrogram.set_statistics(heard)
 
     def forward(self, mixture: Tensor) -> dict[str, Tensor]:
         """Map (batch, 1, samples) to ``final``, (batch, targets, 1, samples).
@@ -238,3 +241,13 @@ class MetaTasNet(Separator):
         waves = self.at_stage(sources, stage)
         latents: Tensor = cast(Stage, self.stages[stage]).encoder(waves.flatten(0, 1))
         return latents.unflatten(0, waves.shape[:2]), waves.ne(0).flatten(2).any(-1)
+
+
+def first(batches: Iterable[Tensor], examples: int) -> Iterator[Tensor]:
+    """Yield the batches that hold the first ``examples``; the last is not cut."""
+    heard = 0
+    for batch in batches:
+        yield batch
+        heard += len(batch)
+        if heard >= examples:
+            return

@@ -1,6 +1,7 @@
 """Batches as a model hears them: on its device, at one level, augmented or downmixed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 
 import torch
 from torch import Tensor
@@ -64,3 +65,20 @@ def augmented(chain: Chain) -> Change:
 def downmixed(channels: int) -> Change:
     """Return the change of validation batches: the channels that the model has."""
     return lambda stems, n: downmix(stems, channels)
+
+
+class Mixtures:
+    """The mixtures of a feed's batches, from the first one on, each time that they are asked for.
+
+    Args:
+        feed: the batches.
+        stems: names of their stems.
+    """
+
+    def __init__(self, feed: Feed, stems: Sequence[str]) -> None:
+        self.feed, self.position = feed, list(stems).index("mixture")
+
+    def __iter__(self) -> Iterator[Tensor]:
+        for n in count():
+            (stems,) = self.feed.batches(n, n + 1)
+            yield stems[:, self.position]

@@ -24,7 +24,7 @@ from mssbench.progress import Progress
 from mssbench.provenance import source_digest
 from mssbench.training.config import TrainingConfig
 from mssbench.training.crops import WindowCrops, make_crops, targets
-from mssbench.training.feed import Feed, augmented, downmixed
+from mssbench.training.feed import Feed, Mixtures, augmented, downmixed
 from mssbench.training.fit import build_fitting
 from mssbench.training.keeper import Keeper
 from mssbench.training.losses import counted, probes_of, total_loss
@@ -139,6 +139,8 @@ class Training:
         """Train to the end, saving and restoring through ``keeper``."""
         state, name = self.state, self.config.model.name
         keeper.restore(state)
+        if state.step == 0:
+            self.model.prepare(Mixtures(self.feed, self.stems))
         update = FiniteSteps(self.model, state.optimiser)
         steps = self.options.epochs * self.feed.steps_per_epoch
         progress = Progress(f"train {name}", steps, "steps", done=state.step)
