@@ -244,6 +244,20 @@ def test_with_its_context_a_model_says_the_same_of_a_segment_as_of_the_song(
     np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
 
 
+def test_estimates_without_levels_get_those_that_make_up_the_song():
+    class Free(Separator):
+        targets, channels, has_levels = ("vocals", "drums"), 1, False
+
+        def forward(self, mixture):
+            low = torch.cumsum(mixture, -1) / 20
+            return {"final": torch.stack([7 * (mixture - low), -0.3 * low], dim=1)}
+
+    song = np.stack([noise(1000)] * 5)
+    (block,) = separate_song(Free(), song, STEMS, SeparationConfig(100, 0.0))
+    np.testing.assert_allclose(block["vocals"] + block["drums"], song[0], atol=1e-4)
+    np.testing.assert_allclose(block["accompaniment"], block["drums"], atol=1e-4)
+
+
 def test_segment_that_the_model_cannot_take_is_refused():
     model = Scale(context=32)
     with pytest.raises(UserError, match=r"separation\.segment is 64; Scale needs more than the 64"):

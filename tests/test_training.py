@@ -94,6 +94,19 @@ def test_training_learns_to_separate(rendition, tmp_path):
     assert min(row["valid_loss"] for row in history) < 0.8 * history[0]["valid_loss"]
 
 
+def test_a_model_looks_at_the_training_mixtures_before_the_first_step(rendition, tmp_path):
+    config = configuration(
+        {
+            "name": "meta_tasnet",
+            "params": {"stages": 1, "first_rate": rendition.rate, "N": 8, "B": 8, "H": 8, "X": 2},
+        },
+        loss={"final": {"kind": "si_snr", "weight": 1}},
+    )
+    weights = run(config, rendition, tmp_path).weights
+    means = weights["stages.0.encoder.spectrogram.mean"]
+    assert means.abs().min() > 0
+
+
 def test_a_normalised_song_is_heard_at_its_level_in_training_and_validation(rendition, tmp_path):
     rows = []
     for normalise in ("none", "song"):

@@ -1,7 +1,7 @@
 """Separation of whole songs, segment by segment, in memory that does not grow with the song."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -11,6 +11,7 @@ import torch
 from mssbench.data.loudness import deviation
 from mssbench.errors import UserError
 from mssbench.models.base import Model, Separator, Untrained
+from mssbench.models.rescaling import rescaled
 from mssbench.overlap_add import OverlapAdd
 from mssbench.training.structure import Minimum
 
@@ -85,7 +86,21 @@ def separate_song(
 
     samples = mixture.shape[-1]
     level = deviation(read, samples) if normalise else 1.0
-    yield from separate_stream(model, read, samples, config, level=level)
+    blocks = separate_stream(model, read, samples, config, level=level)
+    yield from blocks if model.has_levels else [levelled(model, blocks, mixture)]
+
+
+def levelled(model: Separator, blocks: Iterable[Estimates], mixture: np.ndarray) -> Estimates:
+    """Return a whole song's estimates at the levels that make up the mixture best.
+
+    Args:
+        model: whose estimates have no levels of their own.
+        blocks: its estimates of the song; all are held in memory.
+        mixture: the song's (channels, samples).
+    """
+    pieces = [np.stack([block[target] for target in model.targets]) for block in blocks]
+    waves = rescaled(mixture, np.concatenate(pieces, axis=-1))
+    return with_complement(dict(zip(model.targets, waves, strict=True)), mixture)
 
 
 def separate_stream(

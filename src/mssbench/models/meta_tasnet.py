@@ -134,6 +134,7 @@ class MetaTasNet(Separator):
     """
 
     channels = 1
+    has_levels = False
     variants: ClassVar[dict[str, Variant]] = {
         "Meta-TasNet": Variant({}, rate=32000),
         "two stages": Variant({"stages": 2}, rate=16000),

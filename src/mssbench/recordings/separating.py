@@ -14,7 +14,14 @@ from mssbench.models.base import Model, Untrained
 from mssbench.progress import Progress
 from mssbench.recordings.audio_file import AudioFile
 from mssbench.recordings.resampling import Resampled
-from mssbench.separation import PAIR, Estimates, SeparationConfig, separate_stream, with_complement
+from mssbench.separation import (
+    PAIR,
+    Estimates,
+    SeparationConfig,
+    levelled,
+    separate_stream,
+    with_complement,
+)
 
 BLOCK = 1 << 18
 """Samples that are resampled and written at once."""
@@ -37,8 +44,9 @@ def separate_recording(
 
     A model hears the recording at the rate that it was trained at. Where that is lower, the
     estimates have nothing above its band, and the sum lacks it too, unless it is asked to be
-    exact. Memory does not grow with the recording for a trained model; an untrained method is
-    given all of it at once. A model of another number of channels hears each channel alone.
+    exact. Memory does not grow with the recording for a trained model, but for one whose estimates
+    have no levels; an untrained method is given all of it at once. A model of another number of
+    channels hears each channel alone.
 
     Args:
         model: what separates; a separator on the device where it is to compute.
@@ -104,7 +112,11 @@ def blocks_of(
         mixture = heard.read(0, heard.samples)
         yield with_complement(model.separate(mixture, {}), mixture)
         return
-    yield from separate_stream(model, heard.read, heard.samples, cut, level=level)
+    blocks = separate_stream(model, heard.read, heard.samples, cut, level=level)
+    if model.has_levels:
+        yield from blocks
+    else:
+        yield levelled(model, blocks, heard.read(0, heard.samples))
 
 
 def followed(estimates: Iterator[Estimates], progress: Progress, rate: int) -> Iterator[Estimates]:
