@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+from torchmetrics.functional.audio import scale_invariant_signal_distortion_ratio
 
 from mssbench.training.config import LossTerm
 from mssbench.training.losses import (
@@ -86,6 +87,16 @@ def test_several_terms_may_look_at_one_probe_and_reward_what_is_unlike():
     spec = {"final": LossTerm("mae", 1.0), "unlike": LossTerm("mse", -0.1, "final")}
     assert probes_of(spec) == ("final",)
     assert total_loss(compared(), spec)[0].item() == pytest.approx(0.5 - 0.1 * 0.25)
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_si_sdr_and_si_snr_are_those_of_torchmetrics(batch):
+    random = torch.Generator().manual_seed(batch)
+    target = torch.randn(batch, 2, 1, 1000, generator=random)
+    estimate = target + 0.3 * torch.randn(target.shape, generator=random)
+    expected = -scale_invariant_signal_distortion_ratio(estimate, target).mean()
+    torch.testing.assert_close(negative_si_sdr(estimate, target), expected, rtol=0, atol=1e-4)
+    torch.testing.assert_close(negative_si_snr(estimate, target), expected, rtol=0, atol=1e-4)
 
 
 def test_si_snr_passes_over_silent_targets():
