@@ -14,7 +14,8 @@ from data_songs import rendition
 
 from mssbench.models.registry import parameter_count
 from mssbench.progress import Progress
-from mssbench.study import Studies, expand
+from mssbench.runs import expand
+from mssbench.study import Studies
 from mssbench.training import loop
 from mssbench.training.config import TrainingConfig
 from mssbench.training.keeper import Keeper

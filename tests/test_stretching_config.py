@@ -10,12 +10,13 @@ from mssbench.data.rendition import Rendition
 from mssbench.data.songs import STEMS
 from mssbench.data.splits import split_songs
 from mssbench.errors import UserError
+from mssbench.runs import expand, stretch_options
 from mssbench.stretching.config import StretchingConfig
 from mssbench.stretching.need import needed_bytes
 from mssbench.stretching.offline import stretch_songs
 from mssbench.stretching.pitch import shift_pitch
 from mssbench.stretching.tempos import Change, Tempos
-from mssbench.study import Studies, expand, stretch_options
+from mssbench.study import Studies
 from mssbench.training.structure import structure
 
 ROOT = Path(__file__).parent.parent

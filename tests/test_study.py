@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from mssbench.errors import UserError
-from mssbench.study import Studies, expand, overlay
+from mssbench.runs import expand
+from mssbench.study import Studies, overlay
 
 WORKFLOW = Path(__file__).parent.parent / "workflow"
 DATASET = {"name": "synthetic", "seed": 0}

@@ -9,13 +9,13 @@ from mssbench.data.own_entry import find_entry
 from mssbench.errors import UserError
 from mssbench.models.registry import address_of
 from mssbench.provenance import source_digest
-from mssbench.study import (
-    Studies,
+from mssbench.runs import (
     expand,
     separated_part,
     stretch_options,
     trained_part,
 )
+from mssbench.study import Studies
 from mssbench.validation import load_yaml, validate
 
 WORKFLOW = Path(workflow.basedir, "workflow")
