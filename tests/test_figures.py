@@ -82,6 +82,7 @@ def histories(tmp_path):
         epochs = np.arange(1, 7 + 2 * number)
         valid = 0.02 + 0.001 * np.abs(epochs - 4 - number)
         table = pd.DataFrame({"epoch": epochs, "train_loss": 0.1 / epochs, "valid_loss": valid})
+        table["best"] = table["valid_loss"].cummin()
         files[name] = tmp_path / "train" / name / "history.csv"
         files[name].parent.mkdir(parents=True)
         table.to_csv(files[name], index=False)
@@ -233,9 +234,18 @@ def test_learning_curves_mark_the_best_epoch_of_each_seed(histories):
 
 def test_without_validation_the_best_epoch_is_that_of_the_training_loss(histories):
     table = pd.read_csv(histories["poor-s0"]).assign(valid_loss=np.nan)
+    table["best"] = table["train_loss"].cummin()
     table.to_csv(histories["poor-s0"], index=False)
     figure = draw_learning_curves({"rows": ["poor"]}, config(), histories)
     assert marks(figure.axes[0]) == [(6.0, pytest.approx(0.1 / 6))]
+
+
+def test_the_epoch_whose_score_was_best_is_marked_whatever_its_loss(histories):
+    table = pd.read_csv(histories["poor-s0"])
+    table["best"] = [1.0, 3.0, 3.0, 3.0, 3.0, 3.0]  # SI-SDR, dB
+    table.to_csv(histories["poor-s0"], index=False)
+    figure = draw_learning_curves({"rows": ["poor"]}, config(), histories)
+    assert marks(figure.axes[0]) == [(2.0, pytest.approx(0.022))]
 
 
 def test_learning_curves_share_a_panel_only_where_losses_are_alike(histories):

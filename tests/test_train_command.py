@@ -225,6 +225,40 @@ def test_cuda_is_refused_where_there_is_none(tiny_rendition, tmp_path, caplog):
     assert "no GPU" in caplog.text
 
 
+def test_a_run_may_begin_with_the_weights_of_another(whole, tiny_rendition, tmp_path):
+    # Too small a step to change a float32 weight.
+    still = {"name": "adam", "lr": 1e-30}
+    config = {**CONFIG, "training": {**CONFIG["training"], "optimiser": still, "epochs": 1}}
+    arguments = words(tiny_rendition, tmp_path, config, initial=whole / "model.safetensors")
+    assert main([*arguments, "--parts", "masking.encoder", "masking.decoder"]) == 0
+    weights, _ = contents(tmp_path)
+    expected, _ = contents(whole)
+    for part, same in (("encoder", True), ("decoder", True), ("bottleneck", False)):
+        names = [n for n in weights if n.startswith(f"masking.{part}") and weights[n].dim() > 2]
+        assert names
+        assert all(torch.equal(weights[name], expected[name]) == same for name in names)
+    described = json.loads((tmp_path / "run.json").read_text())
+    parts = ["masking.encoder", "masking.decoder"]
+    assert described["initial"] == {"file": "model.safetensors", "parts": parts}
+    assert json.loads((whole / "run.json").read_text())["initial"] is None
+
+
+@pytest.mark.parametrize(
+    ("options", "words_of"),
+    [
+        (["--parts", "masking"], "give them with --initial"),
+        (["--initial", "missing.safetensors"], "no such file"),
+        (["--initial", "{whole}", "--parts", "encoder"], "no part 'encoder'; it has masking"),
+    ],
+)
+def test_initial_weights_that_do_not_fit_are_refused(
+    whole, tiny_rendition, caplog, options, words_of
+):
+    given = [option.format(whole=whole / "model.safetensors") for option in options]
+    assert main([*words(tiny_rendition, whole / "refused"), *given]) == USER_ERROR
+    assert words_of in caplog.text
+
+
 def test_the_signal_handlers_of_the_caller_are_put_back(tiny_rendition, tmp_path):
     handlers = [signal.getsignal(number) for number in STOP_SIGNALS]
     assert main(words(tiny_rendition, tmp_path, {"seed": 0})) == USER_ERROR

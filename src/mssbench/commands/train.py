@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any
 from mssbench import __version__
 from mssbench.atomic import atomic_path, write_json
 from mssbench.commands.options import choose_device, positive, read_config
+from mssbench.errors import UserError
 from mssbench.provenance import digest
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from mssbench.training.config import TrainingConfig
     from mssbench.training.result import Result
 
@@ -42,6 +45,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out-weights", type=Path, required=True, help=".safetensors to write")
     parser.add_argument("--out-history", type=Path, required=True, help=".csv to write")
     parser.add_argument("--out-run", type=Path, required=True, help=".json to write")
+    parser.add_argument(
+        "--initial",
+        type=Path,
+        metavar="FILE",
+        help=".safetensors of another run to begin with instead of random weights",
+    )
+    parser.add_argument(
+        "--parts",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="modules of the model that take the --initial weights (default: all)",
+    )
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--threads", type=positive, default=1, help="CPU threads (default: 1)")
     parser.add_argument(
@@ -94,6 +110,7 @@ def train_and_write(
     from mssbench.training.loop import train
 
     config = TrainingConfig.from_dict(resolved)
+    initial = initial_weights(args.initial, args.parts)
     device = choose_device(args.device)
     torch.set_num_threads(args.threads)
     rendition = Rendition.open(args.rendition)
@@ -104,12 +121,30 @@ def train_and_write(
             rendition,
             args.checkpoints,
             device,
+            initial=initial,
+            parts=args.parts,
             on_epoch=lambda row: tracked.log_epoch(int(row["epoch"]), row),
             should_stop=should_stop,
             seconds_between_checkpoints=args.checkpoint_seconds,
         )
         write_outputs(args, config, result, device)
         checkpoint.clear(args.checkpoints)
+
+
+def initial_weights(file: Path | None, parts: list[str]) -> "dict[str, Tensor] | None":
+    """Read the weights to begin with, or None if there are none.
+
+    Raises:
+        UserError: the file cannot be read, or parts are named without one.
+    """
+    from mssbench.models.weights import opened
+
+    if file is None:
+        if parts:
+            raise UserError("--parts names modules for initial weights; give them with --initial")
+        return None
+    with opened(file) as content:
+        return {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
 
 
 @contextmanager
@@ -181,6 +216,7 @@ def write_outputs(
             "best_epoch": result.best_epoch,
             "best_score": result.best_score,
             "stopped_because": result.stopped_because,
+            "initial": args.initial and {"file": args.initial.name, "parts": args.parts},
             "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
             "versions": versions,
         },

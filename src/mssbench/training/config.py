@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 from mssbench.augmentation.config import AugmentationConfig, check
 from mssbench.errors import UserError
 from mssbench.stretching.config import StretchingConfig
+from mssbench.training.optimiser_config import Decay, OptimiserConfig, Positive
+from mssbench.training.schedule import FineTuningConfig, ScheduleConfig
 from mssbench.training.structure import Maximum, Minimum, structure
 
 Count = Annotated[int, Minimum(1)]
@@ -74,19 +76,6 @@ CropsConfig = RandomCropsConfig | WindowCropsConfig
 
 
 @dataclass(frozen=True)
-class OptimiserConfig:
-    """The optimiser.
-
-    Attributes:
-        name: ``adam``, with betas 0.9 and 0.999.
-        lr: learning rate.
-    """
-
-    name: Literal["adam"]
-    lr: Annotated[float, Minimum(0, excluded=True)]
-
-
-@dataclass(frozen=True)
 class LossTerm:
     """One term of the loss.
 
@@ -100,6 +89,17 @@ class LossTerm:
     kind: Literal["mae", "mse", "si_sdr", "si_snr", "penalty"]
     weight: float
     probe: str | None = None
+
+
+@dataclass(frozen=True)
+class AverageConfig:
+    """The running mean of the weights that is validated and saved in their place.
+
+    Attributes:
+        decay: how much of the mean is kept at each step.
+    """
+
+    decay: Decay
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,21 @@ class TrainingOptions:
             computer's, which keeps the files in memory anyway. Batches are the same either way.
         normalise: ``song`` divides each song by the standard deviation of its mixture, in training
             and in separation, whose estimates are multiplied by it again.
+        schedule: how the learning rate changes; None leaves it as it is.
+        warm_up: steps in which the learning rate grows in equal parts to what it is otherwise.
+        fine_tuning: a second phase after the patience of the first; ``epochs`` counts both.
+        clip_norm: norm to which the gradient is shortened where it is longer.
+        accumulate: parts, one after the other, in which a batch is computed to need less memory.
+            The step is that of the whole batch up to rounding, but for batch normalisation and
+            losses that look across the batch.
+        average: has the running mean of the weights validated, chosen as best and saved.
+        score: decides which epoch is best: the validation ``loss``, ``si_sdr`` (the validation
+            songs' mean in dB, higher is better), or ``train_loss``. Without validation songs
+            ``loss`` is the training loss too.
+        precision: ``float32``, or in which 16-bit numbers autocast computes where it may.
+        tf32: whether a GPU may round factors to 10 bits; None keeps torch's choice, in
+            convolutions alone.
+        compile: whether torch compiles the model.
     """
 
     crops: CropsConfig
@@ -130,6 +145,16 @@ class TrainingOptions:
     augmentation: tuple[AugmentationConfig, ...] = ()
     memory_gb: Annotated[float, Minimum(0)] | None = None
     normalise: Literal["none", "song"] = "none"
+    schedule: ScheduleConfig | None = None
+    warm_up: Annotated[int, Minimum(0)] = 0
+    fine_tuning: FineTuningConfig | None = None
+    clip_norm: Positive | None = None
+    accumulate: Count = 1
+    average: AverageConfig | None = None
+    score: Literal["loss", "si_sdr", "train_loss"] = "loss"
+    precision: Literal["float32", "bf16", "fp16"] = "float32"
+    tf32: bool | None = None
+    compile: bool = False
 
 
 @dataclass(frozen=True)
@@ -170,12 +195,25 @@ class TrainingConfig:
         read = structure(cls, config)
         if not any(term.weight > 0 for term in read.training.loss.values()):
             raise UserError("training.loss has no term with a weight above 0; give it at least one")
-        options = read.training
-        check(options.augmentation, read.rendition.channels, options.batch_size)
+        _check_batches(read.training, read.rendition)
         if read.stretching:
             _check_stretching(read.stretching, read.rendition)
         object.__setattr__(read, "resolved", dict(config))
         return read
+
+
+def _check_batches(options: TrainingOptions, rendition: RenditionConfig) -> None:
+    """Check what must fit the batch size, of the second phase too."""
+    sizes = {"batch_size": options.batch_size}
+    if options.fine_tuning:
+        sizes["fine_tuning.batch_size"] = options.fine_tuning.batch_size
+    for key, size in sizes.items():
+        check(options.augmentation, rendition.channels, size)
+        if options.accumulate > size:
+            raise UserError(
+                f"training.accumulate is {options.accumulate}; it must be at most "
+                f"training.{key}, {size}"
+            )
 
 
 def _check_stretching(stretching: StretchingConfig, rendition: RenditionConfig) -> None:

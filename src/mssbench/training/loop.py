@@ -5,34 +5,33 @@ then ends with the very weights and history of a run that was never stopped.
 """
 
 import logging
-import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from mssbench.augmentation.chain import Chain
-from mssbench.augmentation.config import margin
 from mssbench.data.rendition import Rendition
-from mssbench.data.splits import split_songs
 from mssbench.errors import UserError
 from mssbench.models.registry import parameter_count
 from mssbench.progress import Progress
 from mssbench.provenance import source_digest
 from mssbench.training.config import TrainingConfig
-from mssbench.training.crops import WindowCrops, make_crops, targets
-from mssbench.training.feed import Feed, Mixtures, augmented, downmixed
+from mssbench.training.feed import Mixtures
+from mssbench.training.feeds import Feeds
 from mssbench.training.fit import build_fitting
+from mssbench.training.history import advice, diverged, note_of, row_of
+from mssbench.training.initial import begin_with
 from mssbench.training.keeper import Keeper
-from mssbench.training.losses import counted, probes_of, total_loss
+from mssbench.training.losses import counted
 from mssbench.training.means import Means
-from mssbench.training.resident import on_device
+from mssbench.training.memory import is_out_of_memory, out_of_memory, telling_out_of_memory
+from mssbench.training.objective import Objective
+from mssbench.training.precision import reproducible, tf32
 from mssbench.training.result import Result, StopReason
+from mssbench.training.score import MeanSiSdr
 from mssbench.training.state import Row, State
-from mssbench.training.update import Adam, FiniteSteps
+from mssbench.training.update import FiniteSteps
 
 # Reading the losses makes a GPU wait, so they are looked at once in so many steps. A run whose
 # steps were not finite for as long has diverged.
@@ -47,6 +46,8 @@ def train(
     checkpoints: Path,
     device: str = "cpu",
     *,
+    initial: Mapping[str, Tensor] | None = None,
+    parts: Sequence[str] = (),
     on_epoch: Callable[[Row], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     seconds_between_checkpoints: float = 300.0,
@@ -60,38 +61,29 @@ def train(
         rendition: the audio.
         checkpoints: folder of this run's checkpoints alone; they are left there.
         device: ``cpu`` or ``cuda``.
+        initial: state of a model to begin with; None begins with random weights.
+        parts: dotted names of the modules that take ``initial``; none for the whole model.
         on_epoch: called with each row of the history that is new. A row comes again where a run
             was killed between this call and the checkpoint that follows.
         should_stop: asked before each step; True saves the state and raises `Interrupted`.
         seconds_between_checkpoints: within an epoch; each epoch's end is saved anyway.
 
     Raises:
-        UserError: the configuration does not fit the rendition, the model or the checkpoints, or
-            training has diverged.
+        UserError: the configuration does not fit the rendition, the model, the initial weights,
+            the checkpoints or the memory, or training has diverged.
         Interrupted: ``should_stop`` said so.
     """
-    with reproducible(torch.device(device)):
-        training = Training(config, rendition, torch.device(device))
-        identity = {**config.resolved, "audio": rendition.digest, "code": training.code}
+    options = config.training
+    told = telling_out_of_memory(options.batch_size, options.crops.samples)
+    with told, reproducible(torch.device(device)), tf32(options.tf32):
+        training = Training(config, rendition, torch.device(device), initial, parts)
         keeper = Keeper(
-            checkpoints, identity, seconds_between_checkpoints, should_stop or (lambda: False)
+            checkpoints,
+            {**config.resolved, "audio": rendition.digest, **training.identity},
+            seconds_between_checkpoints,
+            should_stop or (lambda: False),
         )
         return training.run(keeper, on_epoch or (lambda row: None))
-
-
-@contextmanager
-def reproducible(device: torch.device) -> Iterator[None]:
-    """Make torch repeat its results bit for bit on a CPU; a GPU keeps its faster kernels."""
-    settings: Any = torch.utils.deterministic
-    before = torch.are_deterministic_algorithms_enabled(), settings.fill_uninitialized_memory
-    torch.use_deterministic_algorithms(device.type == "cpu", warn_only=True)
-    # Filling each new tensor with NaN shows faults of kernels and costs a tenth of the time.
-    settings.fill_uninitialized_memory = False
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before[0])
-        settings.fill_uninitialized_memory = before[1]
 
 
 class Training:
@@ -101,49 +93,52 @@ class Training:
         config: what to train, on what, and how.
         rendition: the audio.
         device: where to compute.
+        initial: state of a model to begin with.
+        parts: of the model, that take it.
 
     Attributes:
-        code: digest of the source that decides the run's course.
+        identity: what decides the run's course beside its configuration and its audio.
     """
 
-    def __init__(self, config: TrainingConfig, rendition: Rendition, device: torch.device) -> None:
-        self.config, self.options, self.device = config, config.training, device
-        self.stems = rendition.stems
+    def __init__(
+        self,
+        config: TrainingConfig,
+        rendition: Rendition,
+        device: torch.device,
+        initial: Mapping[str, Tensor] | None = None,
+        parts: Sequence[str] = (),
+    ) -> None:
+        self.config, self.options = config, config.training
         torch.manual_seed(config.seed)
-        self.model = build_fitting(config, rendition).to(device)
-        self.code = source_digest(__name__, type(self.model).__module__)
-        terms, self.probes = counted(self.options.loss), probes_of(self.options.loss)
-        self.state = State(self.model, Adam(self.model, self.options.optimiser.lr), terms)
-        self.validation_means = Means(terms, device)
-        self.feed, self.validation = self.feeds(rendition)
-
-    def feeds(self, rendition: Rendition) -> tuple[Feed, Feed | None]:
-        """Return the batches of training and, if there are such songs, of validation."""
-        options, device = self.options, self.device
-        crops, batch, seed = options.crops, options.batch_size, self.config.seed
-        split = split_songs(rendition, self.config.split)
-        normalise = options.normalise == "song"
-        longer = margin(options.augmentation, crops.samples)
-        places = make_crops(crops, rendition, split.train, batch, seed, margin=longer)
-        held = on_device(places, device, options.memory_gb)
-        change = augmented(Chain(options.augmentation, seed))
-        training = Feed(places, device, change, held=held, normalise=normalise)
-        if not split.valid:
-            return training, None
-        # Validation hears the whole songs in order, whatever the crops, so that epochs compare.
-        windows = WindowCrops(rendition, split.valid, crops.samples, batch)
-        heard = downmixed(self.model.channels)
-        return training, Feed(windows, device, heard, normalise=normalise)
+        model = build_fitting(config, rendition)
+        self.identity = {"code": source_digest(__name__, type(model).__module__)}
+        if initial is not None:
+            self.identity["initial"] = begin_with(model, initial, parts)
+        self.model, terms = model.to(device), counted(self.options.loss)
+        self.state = State.begin(self.model, self.options, terms)
+        self.objective = Objective(self.model, self.options, rendition.stems)
+        self.validated = Objective(self.state.validated, self.options, rendition.stems)
+        self.means, self.si_sdr = Means(terms, device), MeanSiSdr(device)
+        self.feeds = Feeds(config, rendition, device, self.model.channels)
+        self.validation = self.feeds.validation()
+        if self.validation is None and self.options.score == "si_sdr":
+            raise UserError(
+                "training.score is 'si_sdr', but the split leaves no song for validation; choose "
+                "'loss' or another split"
+            )
 
     def run(self, keeper: Keeper, on_epoch: Callable[[Row], None]) -> Result:
         """Train to the end, saving and restoring through ``keeper``."""
         state, name = self.state, self.config.model.name
         keeper.restore(state)
+        feed = self.feeds.training(state.schedule.batch_size)
         if state.step == 0:
-            self.model.prepare(Mixtures(self.feed, self.stems))
-        update = FiniteSteps(self.model, state.optimiser)
-        steps = self.options.epochs * self.feed.steps_per_epoch
-        progress = Progress(f"train {name}", steps, "steps", done=state.step)
+            self.model.prepare(Mixtures(feed, self.objective.names))
+        update = FiniteSteps(
+            self.model, state.optimiser, clip_norm=self.options.clip_norm, scaler=state.scaler
+        )
+        left = (self.options.epochs - state.epoch) * feed.steps_per_epoch - state.steps_of_epoch
+        progress = Progress(f"train {name}", state.step + left, "steps", done=state.step)
         try:
             while (reason := self.finished()) is None:
                 self.finish_steps(update, keeper, progress)
@@ -154,9 +149,10 @@ class Training:
         finally:
             progress.close()
         if not state.best_weights:
-            raise UserError(f"train {name}: no epoch had a finite loss; {self.advice()}")
+            reduced = advice(self.config, self.options.optimiser.lr)
+            raise UserError(f"train {name}: no epoch had a finite loss; {reduced}")
         log.info(
-            "train %s: done after epoch %d (%s), best epoch %d with loss %.4g",
+            "train %s: done after epoch %d (%s), best epoch %d with score %.4g",
             *(name, state.epoch, reason, state.best_epoch, state.best_score),
         )
         return Result(
@@ -177,79 +173,68 @@ class Training:
 
     def finish_steps(self, update: FiniteSteps, keeper: Keeper, progress: Progress) -> None:
         """Take the steps that are left of the epoch."""
-        state = self.state
-        end = (state.epoch + 1) * self.feed.steps_per_epoch
+        state, feed = self.state, self.feeds.training(self.state.schedule.batch_size)
+        first = state.epoch * feed.steps_per_epoch
+        numbers = range(first + state.steps_of_epoch, first + feed.steps_per_epoch)
         self.model.train()
-        note = self.note()
-        for batch in self.feed.batches(state.step, end):
+        note = note_of(state, self.options.epochs)
+        batches = feed.batches(numbers.start, numbers.stop)
+        for n, batch in zip(numbers, batches, strict=True):
             keeper.save_if_due(state)
-            total, parts = self.losses(batch)
-            left_out = update.take(total)
-            state.count_step(total, parts, len(batch), left_out)
+            self.step(update, batch)
             if state.step % STEPS_BETWEEN_LOOKS == 0:
-                self.refuse_divergence()
-                note = self.note()
+                if int(state.bad[0]) >= STEPS_BETWEEN_LOOKS:
+                    raise diverged(self.config, state, n, self.feeds.songs(n))
+                note = note_of(state, self.options.epochs)
             progress.advance(note=note)
 
-    def losses(self, stems: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the total loss and its terms for a batch (batch, stems, channels, samples)."""
-        mixture, truth = targets(stems, self.stems, self.model.targets)
-        return total_loss(self.model.compare(mixture, truth, self.probes), self.options.loss)
+    def step(self, update: FiniteSteps, batch: Tensor) -> None:
+        """Take a step on a batch (batch, stems, channels, samples)."""
+        pieces, samples = self.options.accumulate, self.options.crops.samples
+        self.state.set_rate()
+        try:
+            total, terms, left_out = update.take(self.objective, batch, pieces)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+        else:
+            self.state.count_step(total, terms, len(batch), left_out)
+            return
+        raise out_of_memory(
+            lambda examples: update.gradients(self.objective, examples, 1), batch, pieces, samples
+        )
 
     def validate(self, keeper: Keeper) -> None:
-        """Compute the validation losses, if there are validation songs."""
-        self.validation_means.reset()
+        """Compute the validation losses, and the score, if there are validation songs."""
+        self.means.reset()
+        self.si_sdr.reset()
         if self.validation is None:
             keeper.save_if_due(self.state)
             return
-        self.model.eval()
+        self.state.validated.eval()
         steps = self.validation.steps_per_epoch
         with torch.inference_mode():
             for batch in self.validation.batches(0, steps):
                 # The state still stands before the validation, which a continued run repeats.
                 keeper.save_if_due(self.state)
-                self.validation_means.add(*self.losses(batch), len(batch))
+                self.means.add(*self.validated(batch), len(batch))
+                if self.options.score == "si_sdr":
+                    self.si_sdr.add(*self.validated.estimates(batch))
 
     def end_epoch(self) -> Row:
         """Close the epoch and return its row of the history."""
-        state = self.state
+        state, schedule = self.state, self.state.schedule
         state.epoch += 1
-        training, validation = state.means.values(), self.validation_means.values()
-        state.consider(training["loss"] if self.validation is None else validation["loss"])
-        row: Row = {
-            "epoch": state.epoch,
-            "step": state.step,
-            "train_loss": training.pop("loss"),
-            "valid_loss": validation.pop("loss"),
-            "best": state.best_score,
-            "seconds": round(state.seconds, 3),
-            "bad_steps": int(state.bad[1]),
-        }
-        row |= {f"train_{probe}": value for probe, value in training.items()}
-        row |= {f"valid_{probe}": value for probe, value in validation.items()}
+        training, validation = state.means.values(), self.means.values()
+        if self.options.score == "si_sdr":
+            validation["score"] = self.si_sdr.value()
+        trained = self.validation is None or self.options.score == "train_loss"
+        state.consider(training["loss"] if trained else validation.get("score", validation["loss"]))
+        row = row_of(state, training, validation, schedule.lr(state.step - 1))
+        schedule.end_epoch(state.waited)
+        if state.waited >= self.options.patience and schedule.begin_fine_tuning():
+            log.info("epoch %d was the last before fine-tuning", state.epoch)
+            state.waited = 0
         state.history.append(row)
         state.begin_epoch()
         return row
-
-    def note(self) -> str:
-        """Return what a line of progress says of the training."""
-        state = self.state
-        loss, best = state.means.values()["loss"], state.best_score
-        parts = [f"epoch {state.epoch + 1}/{self.options.epochs}"]
-        parts += [f"loss {loss:.4g}"] if not math.isnan(loss) else []
-        parts += [f"best {best:.4g}"] if state.best_weights else []
-        return ", ".join(parts)
-
-    def refuse_divergence(self) -> None:
-        """Raise `UserError` if no step has been finite for long."""
-        in_a_row = int(self.state.bad[0])
-        if in_a_row >= STEPS_BETWEEN_LOOKS:
-            raise UserError(
-                f"train {self.config.model.name}: the loss or its gradient was not finite in the "
-                f"{in_a_row} steps up to step {self.state.step}; {self.advice()}"
-            )
-
-    def advice(self) -> str:
-        """Say what to do about losses that are not finite."""
-        lr = self.options.optimiser.lr
-        return f"lower training.optimiser.lr ({lr:g} here), or look for damaged songs"

@@ -24,23 +24,33 @@ def mse(estimate: Tensor, target: Tensor) -> Tensor:
     return (estimate - target).square().mean()
 
 
-def negative_si_sdr(estimate: Tensor, target: Tensor) -> Tensor:
-    """Return minus the scale-invariant SDR in dB, the mean over all signals.
+def bels(estimate: Tensor, target: Tensor) -> Tensor:
+    """Return the scale-invariant SDR of each signal in bels (tens of dB); see `si_sdr`."""
+    scale = (estimate * target).sum(-1) / (target.square().sum(-1) + ENERGY_FLOOR)
+    signal = scale[..., None] * target
+    signal_energy = signal.square().sum(-1) + ENERGY_FLOOR
+    error_energy = (estimate - signal).square().sum(-1) + ENERGY_FLOOR
+    return signal_energy.log10() - error_energy.log10()
+
+
+def si_sdr(estimate: Tensor, target: Tensor) -> Tensor:
+    """Return the scale-invariant SDR of each signal in dB.
 
     Le Roux et al., "SDR - half-baked or well done?" (ICASSP 2019), equation 5: the energy of the
     target, scaled to fit the estimate best, over that of what remains. Means are not removed. A
-    small floor on each energy keeps silent signals finite: against a silent target the value is
-    the level of the estimate over the floor, so it still teaches silence.
+    small floor on each energy keeps silent signals finite: against a silent target the value falls
+    as the estimate rises above the floor, so its negative still teaches silence.
 
     Args:
         estimate: (..., samples).
         target: (..., samples).
     """
-    scale = (estimate * target).sum(-1) / (target.square().sum(-1) + ENERGY_FLOOR)
-    signal = scale[..., None] * target
-    signal_energy = signal.square().sum(-1) + ENERGY_FLOOR
-    error_energy = (estimate - signal).square().sum(-1) + ENERGY_FLOOR
-    return 10 * (error_energy.log10() - signal_energy.log10()).mean()
+    return 10 * bels(estimate, target)
+
+
+def negative_si_sdr(estimate: Tensor, target: Tensor) -> Tensor:
+    """Return minus the scale-invariant SDR in dB, the mean over all signals; see `si_sdr`."""
+    return -10 * bels(estimate, target).mean()
 
 
 def negative_si_snr(estimate: Tensor, target: Tensor) -> Tensor:

@@ -15,13 +15,16 @@ class Result:
     """A finished training run.
 
     Attributes:
-        weights: the best epoch's state of the model, on the CPU.
+        weights: the best epoch's state of the model, or of its running mean where that is
+            validated, on the CPU.
         history: one row an epoch: ``epoch`` (from 1), ``step``, ``train_loss``, ``valid_loss``
-            (NaN without validation songs), ``best`` (the lowest score so far), ``seconds`` (spent
-            so far), ``bad_steps`` (left out since not finite), and ``train_<probe>`` and
-            ``valid_<probe>`` for each probe's loss without its weight.
+            (NaN without validation songs), ``best`` (the best score so far), ``seconds`` (spent
+            so far), ``bad_steps`` (left out since not finite), ``lr`` (of the last step),
+            ``train_<term>`` and ``valid_<term>`` for each term's loss without its weight, and
+            ``valid_score`` where another score than a loss decides.
         best_epoch: the epoch of the weights.
-        best_score: its validation loss, or its training loss without validation songs.
+        best_score: its validation loss, or what ``training.score`` names; its training loss
+            without validation songs.
         seconds: time spent in training and validation, in all attempts.
         stopped_because: ``epochs`` (all done) or ``patience``.
         parameters: number of trainable parameters.

@@ -38,24 +38,27 @@ class Maximum:
 
     Attributes:
         value: the bound.
+        excluded: whether the bound itself is not allowed.
     """
 
     value: float
+    excluded: bool = False
 
     def allows(self, number: float) -> bool:
         """Tell whether ``number`` keeps the bound."""
-        return number <= self.value
+        return number < self.value or (number == self.value and not self.excluded)
 
     def __str__(self) -> str:
-        return f"at most {self.value:g}"
+        return f"{'below' if self.excluded else 'at most'} {self.value:g}"
 
 
 def structure(cls: type[T], value: Any, key: str = "") -> T:
     """Build the dataclass ``cls`` from a map whose keys are its fields.
 
-    Fields may be numbers, text, literals, ``Annotated`` numbers with a ``Minimum`` or ``Maximum``,
-    maps, lists (``tuple[X, ...]``), other dataclasses, unions of dataclasses that their literal
-    field ``kind`` tells apart, and ``X | None``. Those with a default may be left out.
+    Fields may be numbers, text, truth values, literals, ``Annotated`` numbers with a ``Minimum``
+    or ``Maximum``, maps, lists (``tuple[X, ...]``, or ``tuple[X, X]`` of a fixed length), other
+    dataclasses, unions of dataclasses that their literal field ``kind`` or else ``name`` tells
+    apart, and any of them ``| None``. Those with a default may be left out.
 
     Args:
         cls: a dataclass.
@@ -112,27 +115,31 @@ def _parts(origin: type, arguments: tuple[Any, ...], value: Any, key: str) -> An
         }
     if not isinstance(value, list):
         raise UserError(f"{key} is {value!r}; it must be a list")
+    if arguments[-1] is not Ellipsis and len(value) != len(arguments):
+        raise UserError(f"{key} is {value!r}; it must be a list of {len(arguments)}")
     return tuple(_value(arguments[0], part, f"{key}[{n}]") for n, part in enumerate(value))
 
 
 def _either(arguments: tuple[Any, ...], value: Any, key: str) -> Any:
     """Check a value that may be None, or a map that is one of several dataclasses."""
-    if NoneType not in arguments:
-        return structure(_variant(arguments, value, key), value, key)
-    (other,) = (argument for argument in arguments if argument is not NoneType)
-    return None if value is None else _value(other, value, key)
+    others = tuple(argument for argument in arguments if argument is not NoneType)
+    if value is None and len(others) < len(arguments):
+        return None
+    return _value(others[0] if len(others) == 1 else _variant(others, value, key), value, key)
 
 
 def _variant(classes: tuple[type, ...], value: Any, key: str) -> type:
-    """Return the class whose literal ``kind`` the map names."""
-    kinds = {get_args(get_type_hints(cls)["kind"])[0]: cls for cls in classes}
+    """Return the class whose literal ``kind``, or else ``name``, the map gives."""
+    hints = {cls: get_type_hints(cls) for cls in classes}
+    tag = "kind" if all("kind" in fields for fields in hints.values()) else "name"
+    kinds = {get_args(fields[tag])[0]: cls for cls, fields in hints.items()}
     allowed = ", ".join(kinds)
     found = _map(value, key)
-    if "kind" not in found:
-        raise UserError(f"the key {_join(key, 'kind')!r} is missing; it is one of {allowed}")
-    if found["kind"] not in kinds:
-        raise UserError(f"{_join(key, 'kind')} is {found['kind']!r}; allowed are {allowed}")
-    return kinds[found["kind"]]
+    if tag not in found:
+        raise UserError(f"the key {_join(key, tag)!r} is missing; it is one of {allowed}")
+    if found[tag] not in kinds:
+        raise UserError(f"{_join(key, tag)} is {found[tag]!r}; allowed are {allowed}")
+    return kinds[found[tag]]
 
 
 def _map(value: Any, key: str) -> Mapping[str, Any]:
@@ -145,11 +152,11 @@ def _plain(kind: Any, value: Any, key: str) -> Any:
     """Check a number or a text; any value fits `Any`."""
     if kind is Any:
         return value
-    # bool is an int to Python and a mistake to a person.
     accepted = (int, float) if kind is float else (kind,)
-    if not isinstance(value, accepted) or isinstance(value, bool):
-        words = {int: "a whole number", float: "a number", str: "a text"}
-        hint = "" if kind is str else number_hint(value)
+    # bool is an int to Python and a mistake to a person.
+    if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
+        words = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+        hint = "" if kind in (str, bool) else number_hint(value)
         raise UserError(f"{key} is {value!r}; it must be {words[kind]}{hint}")
     if kind is float and not math.isfinite(value):
         raise UserError(f"{key} is {value!r}; it must be a finite number")

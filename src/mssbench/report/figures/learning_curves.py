@@ -72,7 +72,7 @@ def by_loss(systems: Sequence[Experiment]) -> list[list[Experiment]]:
 
 
 def read_histories(system: Experiment, files: Mapping[str, Path]) -> list[pd.DataFrame]:
-    """Return the history of each seed: train_loss and valid_loss by epoch.
+    """Return the history of each seed: train_loss, valid_loss and the best score by epoch.
 
     Raises:
         UserError: one is missing or is no history.
@@ -87,24 +87,25 @@ def read_histories(system: Experiment, files: Mapping[str, Path]) -> list[pd.Dat
                 "of every trained row, in a folder of its name or as NAME=PATH"
             )
         try:
-            found.append(pd.read_csv(files[name]).set_index("epoch")[list(CURVES)])
+            found.append(pd.read_csv(files[name]).set_index("epoch")[[*CURVES, "best"]])
         except (FileNotFoundError, KeyError, pd.errors.ParserError) as error:
             raise UserError(
                 f"{files[name]} is no history of a training ({error}); it needs the columns "
-                f"epoch, {', '.join(CURVES)}"
+                f"epoch, {', '.join(CURVES)}, best"
             ) from None
     return found
 
 
 def best_epoch(history: pd.DataFrame) -> tuple[int, float]:
-    """Return the epoch with the lowest loss, the first of equals, and that loss.
+    """Return the epoch whose weights were kept, and its loss.
 
-    It is the validation loss, or the training loss where there was no validation.
+    It is the one with the best score, the first of equals. The loss is that of validation, or of
+    training where there was no validation.
     """
     losses = history["valid_loss"]
     if losses.isna().all():
         losses = history["train_loss"]
-    place = int(losses.argmin())
+    place = int((history["best"] == history["best"].iloc[-1]).argmax())
     return int(losses.index[place]), float(losses.iloc[place])
 
 

@@ -1,0 +1,73 @@
+"""The batches of training, in each of its phases, and of validation."""
+
+import torch
+
+from mssbench.augmentation.chain import Chain
+from mssbench.augmentation.config import margin
+from mssbench.data.rendition import Rendition
+from mssbench.data.splits import split_songs
+from mssbench.training.config import TrainingConfig
+from mssbench.training.crops import WindowCrops, make_crops
+from mssbench.training.feed import Feed, augmented, downmixed
+from mssbench.training.resident import on_device
+
+# More names would hide the rest of a message.
+NAMES_SHOWN = 4
+
+
+class Feeds:
+    """What a model hears, cut from a rendition as a configuration says.
+
+    Args:
+        config: which songs, which crops, and how they are changed.
+        rendition: the audio.
+        device: where to train.
+        channels: audio channels of the model.
+    """
+
+    def __init__(
+        self, config: TrainingConfig, rendition: Rendition, device: torch.device, channels: int
+    ) -> None:
+        self.options, self.seed, self.device = config.training, config.seed, device
+        self.rendition, self.channels = rendition, channels
+        self.split = split_songs(rendition, config.split)
+        self._feed: Feed | None = None
+
+    def training(self, batch_size: int) -> Feed:
+        """Return the batches of training; another size takes the place of the one before."""
+        if self._feed is None or self.crops.batch_size != batch_size:
+            # Two phases' songs would not fit a GPU side by side.
+            self._feed = None
+            torch.cuda.empty_cache()
+            self._feed = self._build(batch_size)
+        return self._feed
+
+    def _build(self, batch_size: int) -> Feed:
+        options, seed = self.options, self.seed
+        longer = margin(options.augmentation, options.crops.samples)
+        self.crops = make_crops(
+            options.crops, self.rendition, self.split.train, batch_size, seed, margin=longer
+        )
+        held = on_device(self.crops, self.device, options.memory_gb)
+        change = augmented(Chain(options.augmentation, seed))
+        normalise = options.normalise == "song"
+        return Feed(self.crops, self.device, change, held=held, normalise=normalise)
+
+    def validation(self) -> Feed | None:
+        """Return the batches of validation, or None if no song is for it."""
+        if not self.split.valid:
+            return None
+        options = self.options
+        # As large as the pieces of a training batch, which are known to fit the memory.
+        batch_size = -(-options.batch_size // options.accumulate)
+        # Validation hears the whole songs in order, whatever the crops, so that epochs compare.
+        windows = WindowCrops(self.rendition, self.split.valid, options.crops.samples, batch_size)
+        heard = downmixed(self.channels)
+        return Feed(windows, self.device, heard, normalise=options.normalise == "song")
+
+    def songs(self, n: int) -> str:
+        """Return the names of the songs that training batch ``n`` is cut from."""
+        numbers, _ = self.crops.places(n)
+        names = [repr(self.split.train[number].name) for number in sorted(set(numbers.tolist()))]
+        more = len(names) - NAMES_SHOWN
+        return ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")

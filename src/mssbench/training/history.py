@@ -1,0 +1,65 @@
+"""What a run says of its course: a row each epoch, a line of progress, and why it gave up."""
+
+import math
+
+from mssbench.errors import UserError
+from mssbench.training.config import TrainingConfig
+from mssbench.training.state import Row, State
+
+
+def row_of(
+    state: State, training: dict[str, float], validation: dict[str, float], lr: float
+) -> Row:
+    """Return the row of the epoch that has just ended.
+
+    Args:
+        state: the state behind it.
+        training: its mean losses, the total as ``loss``.
+        validation: the same of the validation songs, and the score if it is none of them.
+        lr: learning rate of the last step.
+    """
+    row: Row = {
+        "epoch": state.epoch,
+        "step": state.step,
+        "train_loss": training["loss"],
+        "valid_loss": validation["loss"],
+        "best": state.best_score,
+        "seconds": round(state.seconds, 3),
+        "bad_steps": int(state.bad[1]),
+        "lr": lr,
+    }
+    for part, values in (("train", training), ("valid", validation)):
+        row |= {f"{part}_{probe}": values[probe] for probe in values if probe != "loss"}
+    return row
+
+
+def note_of(state: State, epochs: int) -> str:
+    """Return what a line of progress says of the training."""
+    loss, best = state.means.values()["loss"], state.best_score
+    parts = [f"epoch {state.epoch + 1}/{epochs}"]
+    parts += ["fine-tuning"] if state.schedule.fine_tuning else []
+    parts += [f"loss {loss:.4g}"] if not math.isnan(loss) else []
+    parts += [f"best {best:.4g}"] if state.best_weights else []
+    return ", ".join(parts)
+
+
+def advice(config: TrainingConfig, lr: float) -> str:
+    """Say what to do about losses that are not finite."""
+    narrow = " or choose training.precision bf16," if config.training.precision == "fp16" else ""
+    return f"lower training.optimiser.lr ({lr:g} here),{narrow} or look for damaged songs"
+
+
+def diverged(config: TrainingConfig, state: State, batch: int, songs: str) -> UserError:
+    """Return the error for steps that were not finite for long.
+
+    Args:
+        config: of the run.
+        state: the state behind the last of them.
+        batch: number of that step's batch.
+        songs: what the batch was cut from.
+    """
+    return UserError(
+        f"train {config.model.name}: the loss or its gradient was not finite in the "
+        f"{int(state.bad[0])} steps up to step {state.step} (batch {batch}, cut from {songs}); "
+        f"{advice(config, state.schedule.lr(state.step - 1))}"
+    )
