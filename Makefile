@@ -27,7 +27,7 @@ dashboard: setup  ## browse the runs in MLflow, on this machine only
 	@mssbench track dashboard --port $(PORT)
 
 test: setup  ## run all tests
-	@python -m pytest $(ARGS)
+	@python -m pytest -n auto --dist loadfile $(ARGS)
 
 check: setup  ## lint, format and types
 	ruff check
