@@ -29,7 +29,10 @@ PRELOAD = ("museval.metrics", "mssbench.scoring.song", "mssbench.scoring.results
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
-        "--config", required=True, metavar="JSON|FILE", help="window, hop (s) and references"
+        "--config",
+        required=True,
+        metavar="JSON|FILE",
+        help="window, hop (s), references and engine",
     )
     parser.add_argument("--run", required=True, help="names what made the estimates in the table")
     parser.add_argument("--rendition", type=Path, required=True, help="a rendition's manifest.json")
@@ -46,6 +49,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=1,
         help="songs scored at once, each in a process; one of four minutes takes 1 GB in "
         "mono at 22.05 kHz and several in stereo at 44.1 kHz (default: 1)",
+    )
+    parser.add_argument(
+        "--verify",
+        type=positive,
+        metavar="N",
+        help="score N songs, drawn with a fixed seed, with both engines, too, and say how far "
+        "they are apart (default: none)",
     )
 
 
@@ -80,6 +90,8 @@ def run(args: argparse.Namespace) -> None:
         )
     score_songs(jobs, args.workers)
     write_table(list(jobs.values()), args.out)
+    if args.verify:
+        compare_engines(jobs, args.verify)
 
 
 def score_songs(jobs: dict[str, "Job"], workers: int) -> None:
@@ -139,3 +151,26 @@ def silence(table: "pd.DataFrame") -> str:
     """Return how many windows have no score."""
     windows = table[table["metric"] == "SDR"]
     return f"{windows['score'].isna().sum()} of {len(windows)} window scores are none (silence)"
+
+
+def compare_engines(jobs: dict[str, "Job"], count: int) -> None:
+    """Score some songs with both engines and tell the largest differences."""
+    from mssbench.scoring.verification import CONDITIONED, chosen, verify
+
+    names = chosen(list(jobs), count)
+    found = verify([jobs[name] for name in names])
+    log.info(
+        "bss_eval against museval, %d of %d songs, values below %d dB: largest difference %s",
+        len(names),
+        len(jobs),
+        CONDITIONED,
+        ", ".join(f"{metric} {each.largest:.1e} dB" for metric, each in found.items()),
+    )
+    unlike = [f"{m}: {e.unlike} of {e.values}" for m, e in found.items() if e.unlike]
+    if unlike:
+        log.warning(
+            "values that are NaN or infinite in bss_eval or museval alone: %s (songs %s); "
+            "opposite channels and perfect estimates give such",
+            ", ".join(unlike),
+            ", ".join(names),
+        )

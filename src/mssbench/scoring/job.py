@@ -16,6 +16,8 @@ from mssbench.scoring.protocol import Protocol
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mssbench.scoring.song import SongScores
+
 
 @dataclass(frozen=True)
 class Job:
@@ -71,18 +73,9 @@ class Job:
             UserError: the estimates are missing, damaged or not like the references.
         """
         from mssbench.scoring.results import write_museval_json, write_scores
-        from mssbench.scoring.song import references_of, score_song
         from mssbench.scoring.table import score_table
 
-        song, names = self.rendition.by_name(self.estimates.name), self.rendition.stems
-        rate, channels = self.rendition.rate, self.rendition.channel_count
-        wanted = list(dict.fromkeys(source for p in self.problems for source in p.sources))
-        estimates = self.estimates.read(wanted, rate, channels, song.samples)
-        stems = self.rendition.audio(song)
-        references = references_of(stems, names, wanted, self.protocol.references)
-        scores = score_song(
-            song.name, self.problems, references, estimates, rate=rate, protocol=self.protocol
-        )
+        scores = self.scores()
         table = score_table(self.run, scores)
         table.attrs = {
             "protocol": self.protocol.description(),
@@ -91,6 +84,24 @@ class Job:
         }
         write_museval_json(self.museval_json, scores)
         write_scores(self.part, table)
+
+    def scores(self) -> "SongScores":
+        """Score the song.
+
+        Raises:
+            UserError: the estimates are missing, damaged or not like the references.
+        """
+        from mssbench.scoring.song import references_of, score_song
+
+        song, names = self.rendition.by_name(self.estimates.name), self.rendition.stems
+        rate, channels = self.rendition.rate, self.rendition.channel_count
+        wanted = list(dict.fromkeys(source for p in self.problems for source in p.sources))
+        estimates = self.estimates.read(wanted, rate, channels, song.samples)
+        stems = self.rendition.audio(song)
+        references = references_of(stems, names, wanted, self.protocol.references)
+        return score_song(
+            song.name, self.problems, references, estimates, rate=rate, protocol=self.protocol
+        )
 
     def finished(self) -> bool:
         """Return whether an earlier run has scored the same audio in the same way."""

@@ -1,8 +1,9 @@
 """BSSEval version 4, as the package museval computes it."""
 
 import numpy as np
-from museval.metrics import Framing, bss_eval
+from museval.metrics import bss_eval
 
+from mssbench.scoring.framing import frames
 from mssbench.scoring.protocol import METRICS
 
 
@@ -49,8 +50,3 @@ def silent(signals: np.ndarray) -> np.ndarray:
     It adds up the channels first: opposite ones are silent, too.
     """
     return np.asarray((signals.sum(axis=1) == 0).all(axis=-1))
-
-
-def frames(samples: int, window: int, hop: int) -> list[slice]:
-    """Return museval's windows of a signal: one if it is shorter than a window."""
-    return list(Framing(window, hop, samples))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mssbench.scoring.museval_engine import bsseval, frames, silent
+from mssbench.scoring.framing import frames
 from mssbench.scoring.problems import Problem
 from mssbench.scoring.protocol import Protocol
 from mssbench.scoring.si_sdr import si_sdr
@@ -70,7 +70,8 @@ def score_song(
 ) -> SongScores:
     """Score the estimates of one song.
 
-    SI-SDR is computed in museval's windows and is NaN in those in which museval's metrics are.
+    SI-SDR is computed in BSSEval's windows and is NaN in those in which BSSEval's metrics are. What
+    is silent is the engine's to say.
 
     Args:
         name: the song.
@@ -80,6 +81,10 @@ def score_song(
         rate: sample rate (Hz).
         protocol: how to score.
     """
+    if protocol.engine == "museval":
+        from mssbench.scoring.museval_engine import bsseval, silent
+    else:
+        from mssbench.scoring.exact_engine import bsseval, silent
     window, hop = protocol.samples(rate)
     windows: dict[str, dict[str, np.ndarray]] = {}
     song: dict[str, dict[str, float]] = {}

@@ -1,0 +1,205 @@
+"""BSSEval versions 3 and 4 for images, exact and many times as fast as museval.
+
+E. Vincent, R. Gribonval and C. Févotte, "Performance measurement in blind audio source
+separation", IEEE TASLP 14(4), 2006; version 4: F.-R. Stöter, A. Liutkus and N. Ito, "The 2018
+Signal Separation Evaluation Campaign", LVA/ICA 2018. An estimate is projected on all references
+delayed by 0 to L - 1 samples, and on those of its own source. Version 4 takes the filters of the
+whole song and applies them to the references of each window; version 3 finds filters for each.
+
+The values are museval's wherever those do not hang on rounding, and so are the windows, the
+permutations and NaN: of a window in which any reference or estimate is silent, nothing is scored,
+and one such window makes version 4 keep the given order. In these points the rule is another:
+
+- Silent is what has no sample but zeros. museval adds up the channels first, so that to it a
+  source whose right channel is the negative of the left one is silent.
+- A source or an estimate that is silent throughout leaves NaN everywhere. museval refuses the song.
+- Where the references' Gram matrix is singular, the least-squares filters are close to those of
+  least norm. museval means to take these, but fails with NumPy 2.
+- An estimate that is its reference has an SDR of infinity, and so has one source alone an SIR.
+  museval's rounding may leave some 300 dB.
+- A sample that is NaN or infinite is refused. museval gives NaN for all windows.
+
+How: the error of an estimate is all that its SDR needs. The other energies are quadratic forms of
+the filters and the correlations of each window's signals at the filters' lags, so nothing is
+filtered; where a form has lost its digits to cancellation (a projection some 80 dB below what it is
+made of), that window is filtered after all.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from mssbench.scoring.decomposition import Estimates, Pair, pairs_of, ratios
+from mssbench.scoring.references import Projections, References
+
+WINDOW, HOP = 2 * 44100, 1.5 * 44100
+"""museval's defaults (samples)."""
+
+# Windows whose energies are computed at once, so that copies of their correlations stay small.
+BLOCK = 32
+
+
+class Scores(NamedTuple):
+    """Metrics (dB) of J sources in W windows.
+
+    Attributes:
+        SDR: source to distortion ratio, (J, W).
+        ISR: image to spatial distortion ratio, (J, W).
+        SIR: source to interference ratio, (J, W).
+        SAR: source to artefacts ratio, (J, W).
+        permutation: which estimate is scored as that of each source: (J, 1) for the whole song,
+            (J, W) with filters for each window.
+    """
+
+    SDR: np.ndarray
+    ISR: np.ndarray
+    SIR: np.ndarray
+    SAR: np.ndarray
+    permutation: np.ndarray
+
+
+def bss_eval(
+    references: np.ndarray,
+    estimates: np.ndarray,
+    window: float = WINDOW,
+    hop: float = HOP,
+    compute_permutation: bool = False,
+    *,
+    framewise_filters: bool = False,
+    filters: int = 512,
+) -> Scores:
+    """Return SDR, ISR, SIR and SAR of estimates in windows, and the estimates' order.
+
+    Args:
+        references: the true sources (sources, samples, channels); a source or a channel that is
+            the only one may lack its axis.
+        estimates: of the same shape.
+        window: length of a window (samples); infinite for the whole signals.
+        hop: distance of two windows (samples).
+        compute_permutation: score the estimates in the order of the greatest mean SIR, of the
+            song or with ``framewise_filters`` of each window.
+        framewise_filters: filters of each window, as in version 3.
+        filters: their taps, L.
+
+    Raises:
+        ValueError: the shapes differ or have no samples, or a sample is NaN or infinite.
+    """
+    truth, guess = (np.moveaxis(np.atleast_3d(s), 1, 2) for s in (references, estimates))
+    prepared = References(truth, window, hop, filters, framewise_filters=framewise_filters)
+    (scores,) = evaluate(prepared, [guess], compute_permutation)
+    return scores
+
+
+def evaluate(
+    references: References, systems: Sequence[np.ndarray], compute_permutation: bool = False
+) -> list[Scores]:
+    """Return the scores of systems' estimates of one song.
+
+    All systems are gone through at once, which takes W (J C)^2 L numbers for each of them beside
+    its audio.
+
+    Args:
+        references: of the song.
+        systems: estimates, each (J, C, N).
+        compute_permutation: as for ``bss_eval``.
+
+    Raises:
+        ValueError: the estimates' shape is not the references', or a sample is NaN or infinite.
+    """
+    truth = references.signals
+    for estimates in systems:
+        if estimates.shape != truth.shape:
+            raise ValueError(
+                f"estimates are {estimates.shape} (sources, channels, samples), "
+                f"the references {truth.shape}; they must be alike"
+            )
+    compared = [_Comparison(references, system, compute_permutation) for system in systems]
+    parts, song = references.correlations_with(
+        lambda start, stop: np.concatenate([one.cut(start, stop) for one in compared])
+    )
+    if not (np.isfinite(parts[..., 0]).all() and (song is None or np.isfinite(song).all())):
+        raise ValueError("an estimate has samples that are NaN or infinite")
+    P = truth.shape[0] * truth.shape[1]
+    found = []
+    for number, one in enumerate(compared):
+        own = slice(number * P, (number + 1) * P)
+        made = Estimates(one.shifts, one.cut, one.energies, one.errors, parts[:, :, own])
+        scored = np.flatnonzero(~(references.silent | one.silent).any(axis=1))
+        whole = None if song is None else song[:, own]
+        found.append(_scores(references, made, whole, scored, compute_permutation))
+    return found
+
+
+class _Comparison:
+    """What is seen of one system's estimates without any filter: see ``Estimates``."""
+
+    def __init__(self, references: References, estimates: np.ndarray, all_pairs: bool) -> None:
+        self._truth, self._estimates = references.signals, estimates
+        J, W = len(estimates), len(references.windows)
+        self.errors = np.full((W, J, J), np.nan)
+        made, self.silent = np.empty((W, J)), np.empty((W, J), bool)
+        for number, part in enumerate(references.windows):
+            signals = estimates[:, :, part].astype(np.float64)
+            made[number] = np.square(signals).sum(axis=(1, 2))
+            self.silent[number] = ~signals.any(axis=(1, 2))
+            for j, source in enumerate(references.signals[:, :, part]):
+                for k in range(J) if all_pairs else [j]:
+                    self.errors[number, j, k] = np.square(signals[k] - source).sum()
+        errors = self.errors[:, range(J), range(J)]
+        self.shifts = np.where(errors.sum(axis=0) < made.sum(axis=0), 1.0, 0.0)
+        self.energies = np.where(self.shifts == 1, errors, made)
+
+    def cut(self, start: int, stop: int) -> np.ndarray:
+        """Return samples of the remainders, (J C, n)."""
+        shifted = self.shifts[:, None, None] * self._truth[:, :, start:stop]
+        part = self._estimates[:, :, start:stop] - shifted
+        return part.reshape(part.shape[0] * part.shape[1], stop - start)
+
+
+def _scores(
+    references: References,
+    estimates: Estimates,
+    song: np.ndarray | None,
+    scored: np.ndarray,
+    compute_permutation: bool,
+) -> Scores:
+    """Return the scores of one system: NaN but in the windows that can be scored."""
+    J = len(references.signals)
+    W = len(references.windows)
+    orders = np.array(list(itertools.permutations(range(J))) if compute_permutation else [range(J)])
+    wanted = sorted({(j, k) for order in orders.tolist() for j, k in enumerate(order)})
+    every = np.full((4, J, J, W), np.nan)
+    for windows, pairs in _filters(references, estimates, song, scored, wanted):
+        for pair, of_pair in zip(pairs, ratios(references, estimates, pairs, windows), strict=True):
+            every[:, pair.source, pair.estimate, windows] = of_pair
+    sources = np.arange(J)
+    sir = np.stack([every[2, sources, order] for order in orders])
+    mean = sir.mean(axis=1) if song is None else sir.mean(axis=(1, 2))[:, None]
+    chosen = orders[np.argmax(mean, axis=0)].T
+    # One order for each window, or one for all of them.
+    sdr, isr, sir, sar = every[:, sources[:, None], chosen, np.arange(W)]
+    return Scores(sdr, isr, sir, sar, chosen)
+
+
+def _filters(
+    references: References,
+    estimates: Estimates,
+    song: np.ndarray | None,
+    scored: np.ndarray,
+    wanted: Sequence[tuple[int, int]],
+) -> Iterator[tuple[np.ndarray, list[Pair]]]:
+    """Yield windows, a block at a time, and the filters that hold in them."""
+    if song is not None and scored.size:
+        pairs = pairs_of(references.projections, song, estimates.shifts, wanted)
+        for first in range(0, scored.size, BLOCK):
+            yield scored[first : first + BLOCK], pairs
+    elif song is None:
+        for window in scored:
+            projections = Projections(references.correlations[0][window], len(estimates.shifts))
+            correlations = estimates.correlations[window]
+            yield (
+                np.array([window]),
+                pairs_of(projections, correlations, estimates.shifts, wanted),
+            )

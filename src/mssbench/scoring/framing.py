@@ -1,0 +1,32 @@
+"""Windows of a signal, and silence in them."""
+
+import math
+
+import numpy as np
+
+
+def frames(samples: int, window: float, hop: float) -> list[slice]:
+    """Return the windows of BSSEval version 4: one if the signal is not longer than a window.
+
+    Samples behind the last whole window are in none.
+
+    Args:
+        samples: length of the signal.
+        window: length of a window (samples); need not be whole, and may be infinite.
+        hop: distance of two windows (samples), likewise.
+
+    Raises:
+        ValueError: the window is shorter than a sample, or the hop is not above 0 and finite.
+    """
+    if not (window >= 1 and hop > 0):
+        raise ValueError(f"window is {window} samples and hop {hop}; give at least 1 and above 0")
+    if not window < samples:
+        return [slice(0, samples)]
+    count = math.floor((samples - window + hop) / hop)
+    starts = (number * hop for number in range(count))
+    return [slice(math.floor(s), math.floor(min(s + window, samples))) for s in starts]
+
+
+def silent(signals: np.ndarray) -> np.ndarray:
+    """Return which of the signals (sources, channels, samples) have no sample but zeros."""
+    return np.asarray(~signals.any(axis=(1, 2)))

@@ -1,0 +1,69 @@
+"""Least-squares filters from delayed references to other signals."""
+
+import numpy as np
+import scipy.linalg
+
+EPS = float(np.finfo(float).eps)
+
+# Share of the mean of the diagonal that makes a singular matrix definite.
+RIDGE = 1e-14
+
+
+class Projection:
+    """Solves for the filters that bring references closest to other signals.
+
+    The Gram matrix of all delayed references gets ``EPS`` on its diagonal, as in museval, and is
+    factorised once, by Cholesky. Where that fails, as with equal channels, whose matrix is singular
+    to working precision, a ridge is added, and a step of refinement takes its effect away from all
+    but the directions that the matrix lacks, in which the filters stay small.
+
+    Args:
+        correlations: of the references with each other at lags 0 to L - 1, (P, P, L).
+    """
+
+    def __init__(self, correlations: np.ndarray) -> None:
+        self._correlations = correlations
+        self._ridge = 0.0
+        while True:
+            try:
+                self._factor = self._cholesky()
+            except np.linalg.LinAlgError:
+                mean = float(np.abs(np.einsum("ppl->pl", correlations)[:, 0]).mean())
+                self._ridge = max(100 * self._ridge, RIDGE * mean)
+            else:
+                break
+
+    def _cholesky(self) -> tuple[np.ndarray, bool]:
+        matrix = gram(self._correlations)
+        matrix[np.diag_indices_from(matrix)] += EPS + self._ridge
+        # The transpose of a symmetric matrix is itself, and lies as LAPACK wants it.
+        factor: tuple[np.ndarray, bool] = scipy.linalg.cho_factor(
+            matrix.T, lower=True, overwrite_a=True, check_finite=False
+        )
+        return factor
+
+    def filters(self, correlations: np.ndarray) -> np.ndarray:
+        """Return the filters to Q signals.
+
+        Args:
+            correlations: of the delayed references with the signals, (P, Q, L).
+
+        Returns:
+            (P, Q, L).
+        """
+        P, Q, L = correlations.shape
+        right = correlations.swapaxes(1, 2).reshape(P * L, Q)
+        found = scipy.linalg.cho_solve(self._factor, right, check_finite=False)
+        if self._ridge:
+            missed = right - gram(self._correlations) @ found - EPS * found
+            found += scipy.linalg.cho_solve(self._factor, missed, check_finite=False)
+        return np.asarray(found).reshape(P, L, Q).swapaxes(1, 2)
+
+
+def gram(correlations: np.ndarray) -> np.ndarray:
+    """Return the inner products of all delayed signals, (P L, P L), from (P, P, L)."""
+    P, _, L = correlations.shape
+    blocks = np.empty((P, L, P, L))
+    for p, q in np.ndindex(P, P):
+        blocks[p, :, q] = scipy.linalg.toeplitz(correlations[p, q], correlations[q, p])
+    return blocks.reshape(P * L, P * L)

@@ -1,0 +1,142 @@
+"""The references of a song, prepared once for all systems that are scored on it."""
+
+import zipfile
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from mssbench.atomic import atomic_path
+from mssbench.errors import UserError
+from mssbench.scoring.correlations import Cut, song_correlations, window_correlations
+from mssbench.scoring.framing import frames, silent
+from mssbench.scoring.projection import Projection
+
+
+class References:
+    """References with what the scores need of them alone: their correlations, factorised.
+
+    Args:
+        signals: J sources (J, C, N) of C channels and N samples, of any real type; not copied.
+        window: length of a window (samples).
+        hop: distance of two windows (samples).
+        filters: L, taps of the distortion filters.
+        framewise_filters: whether each window has filters of its own (version 3).
+        known: what ``correlations`` of these references is, to be spared the work.
+
+    Attributes:
+        windows: W parts of the song.
+        energies: of each source in each window, (W, J).
+        silent: whether it has none but zeros there, (W, J).
+        correlations: in each window, (W, J C, J C, L), and in the whole song, (J C, J C, L), at
+            the lags 0 to L - 1; version 3 has none of the song.
+
+    Raises:
+        ValueError: an argument is out of bounds, or a sample is NaN or infinite.
+    """
+
+    def __init__(
+        self,
+        signals: np.ndarray,
+        window: float,
+        hop: float,
+        filters: int = 512,
+        *,
+        framewise_filters: bool = False,
+        known: tuple[np.ndarray, np.ndarray | None] | None = None,
+    ) -> None:
+        if signals.ndim != 3 or signals.size == 0:
+            raise ValueError(f"references are {signals.shape}; give (sources, channels, samples)")
+        if filters < 1:
+            raise ValueError(f"filters is {filters}; it must be at least 1 tap")
+        self.signals, self.L, self.framewise = signals, filters, framewise_filters
+        self.window, self.hop = window, hop
+        self.windows = frames(signals.shape[-1], window, hop)
+        self.energies = np.empty((len(self.windows), len(signals)))
+        self.silent = np.empty(self.energies.shape, bool)
+        for number, part in enumerate(self.windows):
+            sources = self.cut(part.start, part.stop).reshape(*signals.shape[:2], -1)
+            self.energies[number] = np.square(sources).sum(axis=(1, 2))
+            self.silent[number] = silent(sources)
+        self.correlations = known or self.correlations_with(self.cut)
+        if not all(np.isfinite(part).all() for part in self.correlations if part is not None):
+            raise ValueError("a reference has samples that are NaN or infinite")
+
+    def cut(self, start: int, stop: int) -> np.ndarray:
+        """Return the channels of all sources from one sample to another, float64 of (J C, n)."""
+        part = self.signals[:, :, start:stop].astype(np.float64)
+        return part.reshape(part.shape[0] * part.shape[1], stop - start)
+
+    def correlations_with(self, signals: Cut) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return the correlations of the delayed references with Q signals of their length.
+
+        Returns:
+            In each window, (W, J C, Q, L), and in the whole song, (J C, Q, L), or None.
+        """
+        parts = window_correlations(self.cut, signals, self.L, self.windows)
+        if self.framewise:
+            return parts, None
+        samples = self.signals.shape[-1]
+        return parts, song_correlations(self.cut, signals, self.windows, parts, samples)
+
+    @cached_property
+    def projections(self) -> "Projections":
+        """The song's factorisations."""
+        assert self.correlations[1] is not None, "version 3 has filters of windows"
+        return Projections(self.correlations[1], len(self.signals))
+
+    def save(self, path: Path) -> None:
+        """Keep the correlations in a file (.npz): 8 (J C)^2 L bytes for each window."""
+        parts, song = self.correlations
+        with atomic_path(path) as temporary:
+            np.savez(
+                temporary,
+                how=np.array([self.window, self.hop, self.L]),
+                energies=self.energies,
+                parts=parts,
+                song=np.empty(0) if song is None else song,
+            )
+
+    @classmethod
+    def load(cls, path: Path, signals: np.ndarray) -> "References":
+        """Return references with the correlations that ``save`` has kept.
+
+        Args:
+            path: the file.
+            signals: the same references, (J, C, N).
+
+        Raises:
+            UserError: the file is missing, damaged or of other references.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as kept:
+                window, hop, filters = kept["how"]
+                parts, song, energies = kept["parts"], kept["song"], kept["energies"]
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise UserError(
+                f"{path} has no references' correlations ({error}); delete it and make them again"
+            ) from None
+        known = parts, (song if song.size else None)
+        made = cls(signals, window, hop, int(filters), framewise_filters=not song.size, known=known)
+        same = made.energies.shape == energies.shape and np.allclose(
+            made.energies, energies, rtol=1e-9, atol=0
+        )
+        if not same:
+            raise UserError(f"{path} is of other references; delete it and make them again")
+        return made
+
+
+class Projections:
+    """Solves for the filters from all references, and from those of one source alone.
+
+    Args:
+        correlations: of J sources with C channels, (J C, J C, L).
+        J: number of sources.
+    """
+
+    def __init__(self, correlations: np.ndarray, J: int) -> None:
+        self.correlations = correlations
+        self.all = Projection(correlations)
+        C = len(correlations) // J
+        blocks = [slice(j * C, (j + 1) * C) for j in range(J)]
+        self.own = [Projection(correlations[block, block]) for block in blocks]
