@@ -10,12 +10,13 @@ import soundfile
 from mssbench import __version__, cli
 from mssbench.data.rendition import Rendition
 from mssbench.errors import UserError
+from mssbench.runs import expand
 from mssbench.scoring.problems import PAIR, Problem
 from mssbench.scoring.protocol import METRICS, Protocol
 from mssbench.scoring.results import read_scores
 from mssbench.scoring.song import score_song
 from mssbench.scoring.verification import agreement, chosen
-from mssbench.study import Studies, expand
+from mssbench.study import Studies
 from mssbench.training.structure import structure
 
 RATE = 8000
