@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from mssbench.data.prefetch import prefetch
 from mssbench.data.songs import STEMS
 from mssbench.errors import UserError
 from mssbench.training.config import RandomCropsConfig, WindowCropsConfig
@@ -265,3 +266,13 @@ def test_targets_are_taken_by_name_and_the_accompaniment_is_all_but_the_vocals()
     assert torch.equal(truth[:, 0], stems[:, 4])
     assert torch.equal(truth[:, 1], stems[:, 0] - stems[:, 4])
     assert torch.equal(truth[:, 2], stems[:, 1])
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 10), (1000, 5000), (7999, 9000), (9000, 9100)])
+def test_a_part_that_is_asked_for_ahead_reads_the_same(tmp_path, start, stop):
+    array = np.arange(2 * 3 * 8000, dtype=np.int16).reshape(2, 3, 8000)
+    np.save(tmp_path / "a.npy", array)
+    mapped = np.load(tmp_path / "a.npy", mmap_mode="r")
+    prefetch(mapped, start, stop)
+    np.testing.assert_array_equal(mapped[..., start:stop], array[..., start:stop])
+    prefetch(array, start, stop)  # not a mapped file: nothing to be told

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from mssbench.data.prefetch import prefetch
 from mssbench.data.rendition import Rendition, RenditionSong
 from mssbench.data.sample_format import decode_into
 from mssbench.errors import UserError
@@ -101,6 +102,8 @@ class Crops(ABC):
             rendition's order.
         """
         songs, starts = self.share(n, rank, ranks)
+        for song, start in zip(songs, starts, strict=True):
+            prefetch(self.audio[song], start, start + self.length)
         crops = np.empty((len(songs), *self.audio[0].shape[:-1], self.length), dtype=np.float32)
         for crop, song, start in zip(crops, songs, starts, strict=True):
             excerpt = self.audio[song][..., start : start + self.length]
