@@ -1,8 +1,4 @@
 # The songs, and renditions of them at the rate and channels that a study asks for.
-from mssbench.data.disk import size
-from mssbench.stretching.config import StretchingConfig
-from mssbench.stretching.need import needed_bytes
-from mssbench.training.structure import structure
 
 if DATASET == "synthetic":
 
@@ -67,12 +63,6 @@ else:
         shell:
             "mssbench data download {wildcards.dataset} --root {params.root}/download"
             " --out {output} --log {log}"
-
-
-def stretching_need(manifest, run):
-    """Return the room that a run's stretched songs take on disk, as a person says it."""
-    config = structure(StretchingConfig, run.config["stretching"])
-    return size(needed_bytes(manifest, config))
 
 
 # Decode, downmix and resample each song once, so that training maps it into memory.

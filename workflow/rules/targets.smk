@@ -1,4 +1,8 @@
 # Which files a run, a study and the whole workflow need.
+from mssbench.data.disk import size
+from mssbench.stretching.config import StretchingConfig
+from mssbench.stretching.need import needed_bytes
+from mssbench.training.structure import structure
 
 
 def study_files(kind, definitions, suffixes, studies=None):
@@ -43,6 +47,12 @@ def weights_of(wildcards):
 def rendition_of(run):
     """Return the manifest of the rendition that a run works on."""
     return f"results/{DATASET}/{SCALE}/rendition/{run.rendition}/manifest.json"
+
+
+def stretching_need(manifest, run):
+    """Return the room that a run's stretched songs take on disk, as a person says it."""
+    config = structure(StretchingConfig, run.config["stretching"])
+    return size(needed_bytes(manifest, config))
 
 
 def stretched_of(name):
