@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -148,3 +149,33 @@ def test_mistakes_in_a_study_are_one_line_that_names_them(tmp_path, change, mess
 def test_unknown_study_names_those_that_exist():
     with pytest.raises(UserError, match="unknown study 'htmd'; there are htmd_net, overview"):
         STUDIES.load("htmd", "demo")
+
+
+@pytest.mark.parametrize(
+    ("loss", "name"),
+    [
+        ({"final": {"kind": "mae", "weight": 1.0}}, "MAE"),
+        (
+            {
+                "intermediate": {"kind": "mse", "weight": 0.5},
+                "final": {"kind": "si_sdr", "weight": 1},
+            },
+            "0.5 MSE of intermediate + SI-SDR",
+        ),
+        (
+            {"magnitudes": {"kind": "mse", "weight": 0}, "loss": {"kind": "penalty", "weight": 1}},
+            "loss",
+        ),
+        (
+            {
+                "final": {"kind": "mae", "weight": 1.0},
+                "unlike": {"kind": "mae", "weight": -0.05, "probe": "accompaniment"},
+            },
+            "MAE - 0.05 MAE of accompaniment",
+        ),
+        ({str(n): {"kind": "mse", "weight": 1.0} for n in range(5)}, "5 terms"),
+    ],
+)
+def test_a_loss_is_named_by_its_terms_and_probes(loss, name):
+    run = runs()["mse-mae"]
+    assert replace(run, config={"training": {"loss": loss}}).loss == name

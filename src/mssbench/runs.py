@@ -14,6 +14,9 @@ TRAINED, SEPARATED, SCORED = ("rendition", "split", "training"), ("separation",)
 # Decides the weights where an experiment has it: what it makes is read by the training alone.
 STRETCHING = "stretching"
 
+# A longer loss is told by the number of its terms.
+MOST_TERMS = 3
+
 
 @dataclass(frozen=True)
 class Run:
@@ -44,10 +47,18 @@ class Run:
 
     @property
     def loss(self) -> str:
-        """Return the loss as figures name it, as in ``0.5 MSE + MAE``; empty when untrained."""
-        terms = self.config.get("training", {}).get("loss", {}).values()
-        named = [(term["weight"], term["kind"].upper().replace("_", "-")) for term in terms]
-        return " + ".join(f"{w:g} {kind}" if w != 1 else kind for w, kind in named if w > 0)
+        """Return the loss as figures name it, as in ``MAE + 0.5 MSE of intermediate``.
+
+        A probe other than the final estimates is named; empty when untrained.
+        """
+        terms = self.config.get("training", {}).get("loss", {}).items()
+        counted = [(name, term) for name, term in terms if term["weight"]]
+        if len(counted) > MOST_TERMS:
+            return f"{len(counted)} terms"
+        signed = [
+            f"{'-' if term['weight'] < 0 else '+'} {told(name, term)}" for name, term in counted
+        ]
+        return " ".join(signed).removeprefix("+ ")
 
     @property
     def row(self) -> Config:
@@ -63,6 +74,16 @@ class Run:
             "kind": "bound" if self.trained is None else "trained",
             "loss": self.loss,
         }
+
+
+def told(name: str, term: Config) -> str:
+    """Return a term of a loss without its sign, as in ``0.5 MSE of intermediate``."""
+    probe = term.get("probe") or name
+    kind = term["kind"].upper().replace("_", "-")
+    # A penalty is what the model computes at the probe.
+    what = probe if kind == "PENALTY" else kind if probe == "final" else f"{kind} of {probe}"
+    factor = abs(term["weight"])
+    return what if factor == 1 else f"{factor:g} {what}"
 
 
 def expand(study: Study, dataset: Config, seeds: list[int]) -> list[Run]:

@@ -162,7 +162,8 @@ def explanation(
     missing = int((~np.isfinite(songs)).sum())
     parts = [
         f"Points: {tracks}, each its median over windows{', averaged over seeds' * several}; ",
-        "boxes: quartiles and median; whiskers: at most 1.5 interquartile ranges; grey: bounds. ",
+        "boxes: quartiles and median; whiskers: at most 1.5 interquartile ranges; ",
+        "grey: not learned. ",
         f"{protocol}; {data_line(config)}. ",
         f"{span([missing], 'value')} without a finite median not drawn. " if missing else "",
         warning(config),
