@@ -1,4 +1,6 @@
 import copy
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -30,6 +32,26 @@ DEFAULTS = {
     torch.optim.RAdam: RAdamConfig("radam", 0.01),
 }
 KEYS = {"name", "lr", "betas", "eps", "weight_decay", "alpha", "momentum", "rho"}
+
+STEPS = """
+import sys
+import torch
+from mssbench.training.optimiser_config import *
+from mssbench.training.optimisers import build_optimiser, restore_optimiser
+from mssbench.training.precision import reproducible
+kinds = (AdamConfig, AdamWConfig, RMSpropConfig, AdadeltaConfig, RAdamConfig)
+names = ("adam", "adamw", "rmsprop", "adadelta", "radam")
+for kind, name in zip(kinds, names):
+    model = torch.nn.Linear(4, 3)
+    with reproducible(torch.device("cpu")):
+        optimiser = build_optimiser(kind(name, 0.01), model)
+        model(torch.ones(2, 4)).sum().backward()
+        optimiser.step()
+        optimiser.zero_grad()
+        restore_optimiser(optimiser, optimiser.state_dict())
+    assert "torch._dynamo" not in sys.modules, name
+    print(name)
+"""
 
 
 def gradients(steps, seed=0):
@@ -138,3 +160,9 @@ def test_a_gpu_steps_like_a_cpu_and_takes_over_its_state(config):
     expected = walk(optimiser, mine, gradients(7, seed=1))
     found = walk(again, there, gradients(7, seed=1).cuda())
     torch.testing.assert_close(found.cpu(), expected)
+
+
+def test_torchs_compiler_is_not_loaded_for_steps_that_nothing_compiles():
+    # Loading it takes seconds, which the first step of each job would wait for.
+    done = subprocess.run([sys.executable, "-c", STEPS], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["adam", "adamw", "rmsprop", "adadelta", "radam"]

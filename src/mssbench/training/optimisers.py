@@ -18,6 +18,8 @@ OPTIMISERS: dict[str, type[Optimizer]] = {
     "radam": torch.optim.RAdam,
     "ranger": Ranger,
 }
+# Marked by torch as not to be compiled; the first call of such a method loads torch's compiler.
+MARKED = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
 # One kernel for all weights, which leaves them and its state alone where it is told to.
 FUSED = ("adam", "adamw")
 
@@ -29,10 +31,21 @@ def build_optimiser(config: OptimiserConfig, model: nn.Module) -> Optimizer:
     name = options.pop("name")
     # Of the others, "capturable" ones count their steps on the device.
     options |= {"fused": True} if name in FUSED else {"capturable": weights[0].is_cuda}
-    optimiser = OPTIMISERS[name](weights, **options)
+    optimiser = without_compiler(OPTIMISERS[name])(weights, **options)
     # Torch would warn on a GPU that nobody captures a graph, which is not what this is for.
     optimiser._warned_capturable_if_run_uncaptured = True
     return optimiser
+
+
+def without_compiler(kind: type[Optimizer]) -> type[Optimizer]:
+    """Return an optimiser that does the same without loading torch's compiler.
+
+    That takes as long as to load the rest of torch, which a run that compiles nothing need not
+    wait for; one that does compiles its model alone.
+    """
+    methods = {name: getattr(kind, name) for name in (*MARKED, "step")}
+    bare = {name: getattr(method, "__wrapped__", method) for name, method in methods.items()}
+    return type(kind.__name__, (kind,), {**bare, "step": torch.no_grad()(bare["step"])})
 
 
 def restore_optimiser(optimiser: Optimizer, saved: dict[str, Any]) -> None:

@@ -43,12 +43,13 @@ def tf32(allowed: bool | None) -> Iterator[None]:
 def reproducible(device: torch.device) -> Iterator[None]:
     """Make torch repeat its results bit for bit on a CPU; a GPU keeps its faster kernels."""
     settings: Any = torch.utils.deterministic
-    before = torch.are_deterministic_algorithms_enabled(), settings.fill_uninitialized_memory
-    torch.use_deterministic_algorithms(device.type == "cpu", warn_only=True)
+    before = torch.get_deterministic_debug_mode(), settings.fill_uninitialized_memory
+    # Not by ``use_deterministic_algorithms``, which loads torch's compiler to tell it too.
+    torch.set_deterministic_debug_mode("warn" if device.type == "cpu" else "default")
     # Filling each new tensor with NaN shows faults of kernels and costs a tenth of the time.
     settings.fill_uninitialized_memory = False
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(before[0])
+        torch.set_deterministic_debug_mode(before[0])
         settings.fill_uninitialized_memory = before[1]
