@@ -7,6 +7,7 @@ from pathlib import Path
 from mssbench.atomic import write_text
 from mssbench.report.aggregate import WHOLE_SONG_NAMES
 from mssbench.report.captions import source_line
+from mssbench.report.imported import UNSTATED, VERSION
 from mssbench.report.latex import to_latex
 from mssbench.report.markdown import to_markdown
 from mssbench.report.tables import Block, Cell, Line, Table
@@ -40,6 +41,7 @@ def to_csv(table: Table) -> str:
 def csv_row(table: Table, block: Block, line: Line, metric: str, cell: Cell) -> dict[str, str]:
     """Return one row of the CSV by column."""
     whole, config, how, published = cell.whole_song, table.config, table.protocol, cell.published
+    imported = any(row.imported for row in line.experiment.rows)
     return {
         "study": config.study,
         "dataset": config.dataset,
@@ -60,10 +62,10 @@ def csv_row(table: Table, block: Block, line: Line, metric: str, cell: Cell) -> 
         "published (dB)": exact(published.value if published else None),
         "difference (dB)": exact(cell.difference),
         "published_source": source_line(published) if published else "",
-        "metric_version": how.version_of(metric),
+        "metric_version": VERSION if imported else how.version_of(metric),
         "window_s": "" if whole else f"{how.window:g}",
         "hop_s": "" if whole else f"{how.hop:g}",
-        "references": how.references,
+        "references": UNSTATED if imported else how.references,
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from mssbench.errors import UserError
+from mssbench.report.imported import UNSTATED
 from mssbench.scoring.results import read_scores
 
 
@@ -19,7 +20,8 @@ class Scoring:
         version: the metric and the package that computed it.
         window: length of a window in seconds.
         hop: distance of windows in seconds.
-        references: how the true sources enter it, ``pcm16`` or ``float``.
+        references: how the true sources enter it, ``pcm16`` or ``float``; ``unstated`` of
+            imported scores.
         si_sdr: the definition of SI-SDR, which is not among ``version``'s metrics.
     """
 
@@ -30,11 +32,24 @@ class Scoring:
     si_sdr: str
 
     def __str__(self) -> str:
-        rounded = "rounded to 16 bit" if self.references == "pcm16" else "not rounded"
+        rounded = {"pcm16": "rounded to 16 bit", "float": "not rounded"}.get(
+            self.references, self.references
+        )
         return (
             f"{self.version}, windows of {self.window:g} s, hop {self.hop:g} s, "
             f"references {rounded}"
         )
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether others made the scores, of which the windows alone are known."""
+        return self.references == UNSTATED
+
+    def agrees(self, other: "Scoring") -> bool:
+        """Return whether scores made so and so may stand in one table."""
+        if self.is_imported or other.is_imported:
+            return (self.window, self.hop) == (other.window, other.hop)
+        return self == other
 
     def version_of(self, metric: str) -> str:
         """Return what computed ``metric``."""
@@ -45,7 +60,8 @@ def gather_scores(files: Iterable[Path]) -> tuple[pd.DataFrame, Scoring]:
     """Read the score tables of several runs as one.
 
     Returns:
-        The tidy table of all runs and the protocol that they share.
+        The tidy table of all runs and the protocol that they share; imported ones share its
+        windows.
 
     Raises:
         UserError: there is no file, two files hold the same run, or their protocols differ.
@@ -54,15 +70,17 @@ def gather_scores(files: Iterable[Path]) -> tuple[pd.DataFrame, Scoring]:
     if not tables:
         raise UserError("--scores: no score table is given; give each run's scores.parquet")
     owners: dict[str, Path] = {}
-    first = protocol_of(next(iter(tables.values())))
+    # Imported scores come last, as they say the least of how they were made.
+    made_by = min(tables, key=lambda file: protocol_of(tables[file]).is_imported)
+    first = protocol_of(tables[made_by])
     for file, table in tables.items():
         for run in map(str, table["run"].unique()):
             if run in owners:
                 raise UserError(f"{file}: run {run!r} is also in {owners[run]}; give one of them")
             owners[run] = file
-        if protocol_of(table) != first:
+        if not protocol_of(table).agrees(first):
             raise UserError(
-                f"{file} was scored with {protocol_of(table)}, but {next(iter(tables))} with "
+                f"{file} was scored with {protocol_of(table)}, but {made_by} with "
                 f"{first}; a table needs one protocol: score the runs alike"
             )
     return pd.concat(tables.values(), ignore_index=True), first
