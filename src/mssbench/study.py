@@ -6,7 +6,7 @@ study's ``common``, its own keys and, at demo scale, the demo's ``common`` and o
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ class Study:
         experiments: the selected experiments, resolved, in the study's order.
         tables: the selected tables.
         figures: the selected figures.
+        imported: others' results, as the file has them.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Study:
     experiments: dict[str, Config]
     tables: dict[str, Config]
     figures: dict[str, Config]
+    imported: dict[str, Config] = field(default_factory=dict)
 
 
 class Studies:
@@ -79,6 +81,7 @@ class Studies:
             ),
             tables=self._select(raw, "tables", name, raw["tables"].__getitem__),
             figures=self._select(raw, "figures", name, raw["figures"].__getitem__),
+            imported=raw.get("imported", {}),
         )
 
     def experiment(self, study: str, name: str, scale: str) -> Config:

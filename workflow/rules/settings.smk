@@ -7,6 +7,7 @@ from snakemake.exceptions import WorkflowError
 
 from mssbench.data.own_entry import find_entry
 from mssbench.errors import UserError
+from mssbench.imported_runs import imported_runs
 from mssbench.models.registry import address_of
 from mssbench.provenance import source_digest
 from mssbench.runs import (
@@ -66,6 +67,7 @@ try:
         name: expand(study, dataset_content(), config["seeds"])
         for name, study in STUDIES.items()
     }
+    OTHERS = {name: imported_runs(study) for name, study in STUDIES.items()}
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
@@ -73,6 +75,7 @@ except UserError as error:
 TRAINED = {run.trained: run for runs in RUNS.values() for run in runs if run.trained}
 SEPARATED = {run.separated: run for runs in RUNS.values() for run in runs}
 SCORED = {run.id: run for runs in RUNS.values() for run in runs}
+IMPORTED = {run.id: run for runs in OTHERS.values() for run in runs}
 
 # Data set and scale are part of every path, so that a demo never overwrites a paper-scale result.
 DATASET, SCALE = config["dataset"], config["scale"]
@@ -87,6 +90,7 @@ wildcard_constraints:
     trained="|".join(TRAINED) or "none",
     separated="|".join(SEPARATED),
     scored="|".join(SCORED),
+    imported="|".join(IMPORTED) or "none",
     study="|".join(STUDIES),
     table="[a-z0-9_-]+",
     figure="[a-z0-9_-]+",

@@ -76,13 +76,21 @@ def of_study(pattern, attribute, trained_only=False):
     return files
 
 
-study_scores = of_study("results/{dataset}/{scale}/score/{name}/scores.parquet", "id")
+own_scores = of_study("results/{dataset}/{scale}/score/{name}/scores.parquet", "id")
 study_estimates = of_study(
     "results/{dataset}/{scale}/separate/{name}/estimates.json", "separated"
 )
 study_histories = of_study(
     "results/{dataset}/{scale}/train/{name}/history.csv", "trained", True
 )
+
+
+def study_scores(wildcards):
+    """Return the score tables of a study: of its runs, then the imported ones."""
+    return own_scores(wildcards) + [
+        f"results/{DATASET}/{SCALE}/score/{run.id}/scores.parquet"
+        for run in OTHERS[wildcards.study]
+    ]
 
 
 def study_renditions(wildcards):
@@ -92,6 +100,6 @@ def study_renditions(wildcards):
 
 def study_config(study, **definitions):
     """Return what the report's commands need to know of a study, as JSON."""
-    rows = [run.row for run in RUNS[study]]
+    rows = [run.row for run in RUNS[study] + OTHERS[study]]
     header = {"study": study, "dataset": DATASET, "scale": SCALE, "rows": rows}
     return as_json(STUDIES[study].about | header | definitions)

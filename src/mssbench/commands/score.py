@@ -1,9 +1,10 @@
-"""``mssbench score``: score estimates against references."""
+"""``mssbench score``: score estimates of a rendition's songs, or folders of audio."""
 
 import argparse
 import logging
 import os
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,24 +26,57 @@ ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 # What a worker needs, imported once for all of them.
 PRELOAD = ("museval.metrics", "mssbench.scoring.song", "mssbench.scoring.results")
 
+# Options without which the pipeline's form cannot be, and those that the other form alone has.
+NEEDED, FOLDERS_ONLY = (
+    ("config", "run", "rendition", "out"),
+    ("window", "hop", "engine", "measures"),
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    own = parser.add_argument_group("folders of audio, as <song>/<stem>.wav or <subset>/<song>/...")
+    own.add_argument(
+        "--references",
+        type=Path,
+        metavar="DIR",
+        help="the true sources; then --estimates is a folder, too",
+    )
+    own.add_argument("--window", type=float, help="length of a window in seconds (default: 1)")
+    own.add_argument("--hop", type=float, help="distance of windows in seconds (default: --window)")
+    own.add_argument(
+        "--engine", choices=["bss_eval", "museval"], help="what computes (default: bss_eval)"
+    )
+    own.add_argument(
+        "--measures",
+        nargs="+",
+        metavar="NAME",
+        help="what to compute (default: SDR, ISR, SIR, SAR, SI-SDR and song SI-SDR)",
+    )
+    stage = parser.add_argument_group("a stage of the pipeline")
+    stage.add_argument("--rendition", type=Path, help="a rendition's manifest.json")
     parser.add_argument(
         "--config",
-        required=True,
         metavar="JSON|FILE",
-        help="window, hop (s), references and what else a study's scoring may say, or the name of "
-        "a protocol",
+        help="window, hop (s), references and what else a study's scoring may say; the pipeline "
+        "needs it",
     )
-    parser.add_argument("--run", required=True, help="names what made the estimates in the table")
-    parser.add_argument("--rendition", type=Path, required=True, help="a rendition's manifest.json")
-    parser.add_argument("--estimates", type=Path, required=True, help="an estimates.json")
+    parser.add_argument(
+        "--run",
+        help="names what made the estimates in the table (default for folders: the folder's name)",
+    )
+    parser.add_argument(
+        "--estimates",
+        type=Path,
+        required=True,
+        metavar="DIR|FILE",
+        help="a folder; in the pipeline an estimates.json",
+    )
     parser.add_argument(
         "--out",
         type=Path,
-        required=True,
-        help="the .parquet table to write; each song's museval JSON goes beside it",
+        help="of folders: the folder for scores.parquet and each song's museval JSON (default: "
+        "scores/<run>); in the pipeline: the .parquet table to write, with the JSON beside it",
     )
     parser.add_argument(
         "--workers",
@@ -61,12 +95,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    """Score folders, or the estimates of a rendition's songs.
+
+    Raises:
+        UserError: options are missing or do not go together, or see what is called.
+    """
+    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
+    if args.references is None:
+        score_rendition(args)
+        return
+    from mssbench.commands.score_folders import score_folders
+
+    score_folders(args)
+
+
+def score_rendition(args: argparse.Namespace) -> None:
     """Score every song, or those that an interrupted run has left, and write the table.
 
     Raises:
         UserError: an option or a song's estimates are at fault; the other songs' scores are kept.
     """
-    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
+    missing = [name for name in NEEDED if getattr(args, name) is None]
+    if missing:
+        raise UserError(
+            f"--{missing[0]} is missing; give --references and --estimates, two folders; or "
+            f"{', '.join(f'--{name}' for name in NEEDED)} and --estimates"
+        )
+    given = [name for name in FOLDERS_ONLY if getattr(args, name) is not None]
+    if given:
+        raise UserError(f"--{given[0]} goes with --references; here --config says how to score")
 
     from mssbench.data.rendition import Rendition
     from mssbench.scoring.estimates import read_estimates
@@ -90,18 +147,16 @@ def run(args: argparse.Namespace) -> None:
             len(left_out),
             left_out[0],
         )
-    score_songs(jobs, args.workers)
+    failed = score_songs(jobs, args.workers)
+    if failed:
+        raise UserError(failures(failed, len(jobs)))
     write_table(list(jobs.values()), args.out)
     if args.verify:
         compare_engines(jobs, args.verify)
 
 
-def score_songs(jobs: dict[str, "Job"], workers: int) -> None:
-    """Do the jobs that are not finished.
-
-    Raises:
-        UserError: naming the songs that could not be scored, once all others have been.
-    """
+def score_songs(jobs: Mapping[str, "Job"], workers: int) -> dict[str, str]:
+    """Do the jobs that are not finished, and return why each of the failed ones has."""
     from mssbench.workers import work_through
 
     work = {name: job for name, job in jobs.items() if not job.finished()}
@@ -119,16 +174,20 @@ def score_songs(jobs: dict[str, "Job"], workers: int) -> None:
             progress.advance(note=name)
     finally:
         progress.close()
-    if failed:
-        reasons = "; ".join(f"{name!r}: {failed[name]}" for name in sorted(failed))
-        raise UserError(
-            f"{len(failed)} of {len(jobs)} songs could not be scored: {reasons} (the others' "
-            "scores are kept: mend this and run the same command again)"
-        )
+    return failed
 
 
-def write_table(jobs: list["Job"], out: Path) -> None:
-    """Write the table of all songs, then remove the songs' own."""
+def failures(failed: Mapping[str, str], count: int) -> str:
+    """Return which of ``count`` songs could not be scored, and why."""
+    reasons = "; ".join(f"{name!r}: {failed[name]}" for name in sorted(failed))
+    return (
+        f"{len(failed)} of {count} songs could not be scored: {reasons} (the others' "
+        "scores are kept: mend this and run the same command again)"
+    )
+
+
+def write_table(jobs: Sequence["Job"], out: Path, *, final: bool = True) -> "pd.DataFrame":
+    """Write and return the table of all songs; if it is final, remove the songs' own."""
     import pandas as pd
 
     from mssbench.scoring.results import write_scores
@@ -145,8 +204,10 @@ def write_table(jobs: list["Job"], out: Path) -> None:
     table = pd.concat(tables).sort_values(COLUMNS[:-1], ignore_index=True)
     table.attrs = {"protocol": jobs[0].protocol.description()}
     write_scores(out, table)
-    shutil.rmtree(jobs[0].part.parent)
+    if final:
+        shutil.rmtree(jobs[0].part.parent)
     log.info("%s: %d songs; %s", out, len(jobs), silence(table))
+    return table
 
 
 def silence(table: "pd.DataFrame") -> str:
@@ -155,7 +216,7 @@ def silence(table: "pd.DataFrame") -> str:
     return f"{windows['score'].isna().sum()} of {len(windows)} window scores are none (silence)"
 
 
-def compare_engines(jobs: dict[str, "Job"], count: int) -> None:
+def compare_engines(jobs: Mapping[str, "Job"], count: int) -> None:
     """Score some songs with both engines and tell the largest differences."""
     from mssbench.scoring.verification import CONDITIONED, chosen, verify
 

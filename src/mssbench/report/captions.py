@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from mssbench.report.aggregate import WHOLE_SONG_NAMES
-from mssbench.report.config import PAPER_SCALE, Published, ReportConfig
+from mssbench.report.config import PAPER_SCALE, Experiment, Published, ReportConfig
 from mssbench.report.scores import Scoring
 from mssbench.report.tables import Table
 from mssbench.scoring.measures import measure
@@ -107,6 +107,7 @@ def notes(table: Table) -> list[str]:
         *(f"{name}: {note}." for name in table.metrics if (note := table.protocol.note(name))),
         *whole_song_notes(table),
         *nan_song_notes(table),
+        *imported_notes(line.experiment for block in table.blocks[:1] for line in block.lines),
     ]
     if table.config.citation:
         found.append(f"Study: {table.config.title}. {table.config.citation.rstrip('.')}.")
@@ -124,6 +125,15 @@ def whole_song_notes(table: Table) -> list[str]:
         parts = [f"{meaning} under {' and '.join(names)}" for meaning, names in meanings.items()]
         found.append(f"{metric} has one value a song: the {', the '.join(parts)}.")
     return found
+
+
+def imported_notes(experiments: Iterable[Experiment]) -> list[str]:
+    """Return one sentence on the experiments whose scores others have made; none if none has."""
+    rows = [row for experiment in experiments for row in experiment.rows if row.imported]
+    if not rows:
+        return []
+    named = ", ".join(f"{row.label} ({row.imported})" for row in rows)
+    return [f"Imported from museval's files, of windows like the others': scores of {named}."]
 
 
 def nan_song_notes(table: Table) -> list[str]:

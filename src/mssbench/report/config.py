@@ -31,6 +31,7 @@ class Row:
         rendition: the audio it works on, as in ``"22050-mono"``; empty where the study does not
             say.
         loss: what its loss is, as in ``"MAE"``; empty where the study does not say.
+        imported: where its scores are imported from; empty of our own.
     """
 
     experiment: str
@@ -42,6 +43,7 @@ class Row:
     separated: str
     rendition: str
     loss: str
+    imported: str = ""
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,7 @@ def parse_config(content: dict[str, Any], where: str = "config") -> ReportConfig
             separated=row.get("separated", row["id"]),
             rendition=row.get("rendition", ""),
             loss=row.get("loss", ""),
+            imported=row.get("imported", ""),
         )
         for row in content["rows"]
     ]

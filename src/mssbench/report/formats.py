@@ -7,6 +7,7 @@ from pathlib import Path
 from mssbench.atomic import write_text
 from mssbench.report.aggregate import WHOLE_SONG_NAMES
 from mssbench.report.captions import source_line
+from mssbench.report.imported import UNSTATED, VERSION
 from mssbench.report.latex import to_latex
 from mssbench.report.markdown import to_markdown
 from mssbench.report.tables import Block, Cell, Line, Table
@@ -44,6 +45,7 @@ def csv_row(table: Table, block: Block, line: Line, metric: str, cell: Cell) -> 
     The columns' names say dB, unless the table has values of another unit; then a column does.
     """
     whole, config, how, published = cell.whole_song, table.config, table.protocol, cell.published
+    imported = any(row.imported for row in line.experiment.rows)
     window, hop = how.framing(metric)
     in_db = all(measure(name).unit == "dB" for name in table.metrics)
     unit = " (dB)" if in_db else ""
@@ -67,10 +69,10 @@ def csv_row(table: Table, block: Block, line: Line, metric: str, cell: Cell) -> 
         f"published{unit}": exact(published.value if published else None),
         f"difference{unit}": exact(cell.difference),
         "published_source": source_line(published) if published else "",
-        "metric_version": how.version_of(metric),
+        "metric_version": VERSION if imported else how.version_of(metric),
         "window_s": "" if whole else f"{window:g}",
         "hop_s": "" if whole else f"{hop:g}",
-        "references": how.references,
+        "references": UNSTATED if imported else how.references,
     }
     return columns if in_db else columns | {"unit": measure(metric).unit}
 

@@ -3,11 +3,42 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from mssbench.errors import UserError
+from mssbench.validation import validate
+
+COLUMNS = ["run", "track", "target", "metric", "window_start", "score"]
+
+# museval's own schema asks for nothing; this is what museval has always written.
+METRICS = {"type": "object", "additionalProperties": {"type": "number"}}
+FRAME = {
+    "type": "object",
+    "required": ["time", "duration", "metrics"],
+    "properties": {"time": {"type": "number"}, "duration": {"type": "number"}, "metrics": METRICS},
+}
+TARGET = {
+    "type": "object",
+    "required": ["name", "frames"],
+    "properties": {"name": {"type": "string"}, "frames": {"type": "array", "items": FRAME}},
+}
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["targets"],
+    "properties": {"targets": {"type": "array", "minItems": 1, "items": TARGET}},
+}
+
+
+class Frame(NamedTuple):
+    """A score: target, metric, begin and duration of its window (s), and the value (dB)."""
+
+    target: str
+    metric: str
+    start: float
+    duration: float
+    score: float
 
 
 def read_museval_json(run: str, files: Iterable[Path | str]) -> pd.DataFrame:
@@ -25,31 +56,51 @@ def read_museval_json(run: str, files: Iterable[Path | str]) -> pd.DataFrame:
     Raises:
         UserError: a file is missing, is not JSON or is not museval's.
     """
-    rows: list[tuple[str, str, str, float, float]] = []
-    for file in map(Path, files):
-        rows += [(file.stem, *row) for row in frames(file)]
-    columns = ["track", "target", "metric", "window_start", "score"]
-    table = pd.DataFrame(rows, columns=columns).astype({"window_start": float, "score": float})
-    table.insert(0, "run", run)
-    return table
+    return tidy(run, {file.stem: read_frames(file) for file in map(Path, files)})
 
 
-def frames(file: Path) -> list[tuple[str, str, float, float]]:
-    """Return (target, metric, window_start, score) of each entry of one of museval's files."""
+def tidy(run: str, songs: dict[str, list[Frame]]) -> pd.DataFrame:
+    """Return the scores of songs as a table, see ``read_museval_json``."""
+    rows = [
+        (run, song, each.target, each.metric, each.start, each.score)
+        for song, found in songs.items()
+        for each in found
+    ]
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    return table.astype({"window_start": float, "score": float})
+
+
+def read_frames(file: Path) -> list[Frame]:
+    """Return all scores in one of museval's files; see ``parse_frames``."""
     try:
-        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        text = file.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{file}: there is no such file; give museval's JSON files") from None
+    return parse_frames(text, str(file))
+
+
+def parse_frames(text: bytes | str, where: str) -> list[Frame]:
+    """Return all scores in the text of one of museval's files.
+
+    Args:
+        text: JSON.
+        where: it is from, for messages.
+
+    Raises:
+        UserError: the text is not JSON, or not museval's; names the key that is unlike it.
+    """
+    try:
+        content: Any = json.loads(text)
+    except ValueError as error:  # JSON's own error, and text that is not UTF-8
+        raise UserError(f"{where} is not JSON ({error}); give a file that museval wrote") from None
+    try:
         return [
-            (target["name"], metric, frame["time"], score)
+            # The sums are there to refuse what is no number.
+            Frame(target["name"], metric, frame["time"], frame["duration"] + 0.0, score + 0.0)
             for target in content["targets"]
             for frame in target["frames"]
             for metric, score in frame["metrics"].items()
         ]
-    except FileNotFoundError:
-        raise UserError(f"{file}: there is no such file; give museval's JSON files") from None
-    except json.JSONDecodeError as error:
-        raise UserError(f"{file} is not JSON ({error}); give a file that museval wrote") from None
     except (AttributeError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{file} is not one of museval's files ({error!r}); it needs targets with a name and "
-            "frames, and frames with time and metrics"
-        ) from None
+        validate(content, SCHEMA, f"{where} is not one of museval's files")
+        raise UserError(f"{where} is not one of museval's files ({error!r})") from None

@@ -31,6 +31,7 @@ SCHEMA: dict[str, Any] = {
                     "kind": {"enum": ["trained", "bound"]},
                     "rendition": {"type": "string", "pattern": "^[0-9]+-(mono|stereo)(-int16)?$"},
                     "loss": TEXT,
+                    "imported": TEXT,
                 },
             },
         },

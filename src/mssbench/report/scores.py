@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from mssbench.errors import UserError
+from mssbench.report.imported import UNSTATED
 from mssbench.scoring.measures import LENGTHS, measure
 from mssbench.scoring.results import read_scores
 
@@ -20,7 +21,8 @@ class Scoring:
         version: the metric and the package that computed it.
         window: length of a window in seconds.
         hop: distance of windows in seconds.
-        references: how the true sources enter it, ``pcm16`` or ``float``.
+        references: how the true sources enter it, ``pcm16`` or ``float``; ``unstated`` of
+            imported scores.
         si_sdr: the definition of SI-SDR, which is not among ``version``'s metrics.
         isolated: whether each window was scored as a song of its own.
         protocol: the name of the evaluation protocol; empty where there is none.
@@ -41,7 +43,9 @@ class Scoring:
     channels: str | None = None
 
     def __str__(self) -> str:
-        rounded = "rounded to 16 bit" if self.references == "pcm16" else "not rounded"
+        rounded = {"pcm16": "rounded to 16 bit", "float": "not rounded"}.get(
+            self.references, self.references
+        )
         text = (
             f"{self.version}, {'isolated ' if self.isolated else ''}windows of {self.window:g} s, "
             f"hop {self.hop:g} s, references {rounded}"
@@ -54,6 +58,21 @@ class Scoring:
     def note(self, metric: str) -> str:
         """Return the definition of ``metric``; empty where it is BSSEval's."""
         return self.si_sdr if metric.endswith("SI-SDR") else measure(metric).note
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether others made the scores, of which the windows alone are known."""
+        return self.references == UNSTATED
+
+    def agrees(self, other: "Scoring") -> bool:
+        """Return whether scores made so and so may stand in one table."""
+        if self.is_imported or other.is_imported:
+            return (self.window, self.hop, self.isolated) == (
+                other.window,
+                other.hop,
+                other.isolated,
+            )
+        return self == other
 
     def version_of(self, metric: str) -> str:
         """Return what computed ``metric``."""
@@ -69,7 +88,8 @@ def gather_scores(files: Iterable[Path]) -> tuple[pd.DataFrame, Scoring]:
     """Read the score tables of several runs as one.
 
     Returns:
-        The tidy table of all runs and the protocol that they share.
+        The tidy table of all runs and the protocol that they share; imported ones share its
+        windows.
 
     Raises:
         UserError: there is no file, two files hold the same run, or their protocols differ.
@@ -78,15 +98,17 @@ def gather_scores(files: Iterable[Path]) -> tuple[pd.DataFrame, Scoring]:
     if not tables:
         raise UserError("--scores: no score table is given; give each run's scores.parquet")
     owners: dict[str, Path] = {}
-    first = protocol_of(next(iter(tables.values())))
+    # Imported scores come last, as they say the least of how they were made.
+    made_by = min(tables, key=lambda file: protocol_of(tables[file]).is_imported)
+    first = protocol_of(tables[made_by])
     for file, table in tables.items():
         for run in map(str, table["run"].unique()):
             if run in owners:
                 raise UserError(f"{file}: run {run!r} is also in {owners[run]}; give one of them")
             owners[run] = file
-        if protocol_of(table) != first:
+        if not protocol_of(table).agrees(first):
             raise UserError(
-                f"{file} was scored with {protocol_of(table)}, but {next(iter(tables))} with "
+                f"{file} was scored with {protocol_of(table)}, but {made_by} with "
                 f"{first}; a table needs one protocol: score the runs alike"
             )
     return pd.concat(tables.values(), ignore_index=True), first

@@ -4,9 +4,9 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from typing import Protocol as Interface
 
-from mssbench.data.rendition import Rendition
 from mssbench.errors import UserError
 from mssbench.provenance import digest, source_digest
 from mssbench.scoring.estimates import SongEstimates
@@ -14,9 +14,32 @@ from mssbench.scoring.problems import PAIR, Problem, problems
 from mssbench.scoring.protocol import Protocol
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from mssbench.scoring.song import SongScores
+
+
+class TrueSources(Interface):
+    """Where references come from, such as a `mssbench.data.rendition.Rendition`."""
+
+    @property
+    def rate(self) -> int:
+        """Sample rate (Hz)."""
+
+    @property
+    def channel_count(self) -> int:
+        """Number of channels."""
+
+    @property
+    def stems(self) -> tuple[str, ...]:
+        """Names of the tracks in the order of ``audio``'s array, the mixture first."""
+
+    def by_name(self, name: str) -> Any:
+        """Return the song called ``name``, which has ``name``, ``samples`` and ``sha256``."""
+
+    def audio(self, song: Any) -> "np.ndarray":
+        """Return the song's stems, (stems, channels, samples)."""
 
 
 @dataclass(frozen=True)
@@ -25,18 +48,23 @@ class Job:
 
     Args:
         run: names what made the estimates.
-        rendition: has the references.
-        estimates: of a song of the rendition.
+        rendition: has the references; a rendition, or what stands in for one.
+        estimates: of a song of it.
         protocol: how to score.
         folder: gets museval's JSON as ``<song>.json`` where BSSEval is computed, and the song's
             table in a folder of unfinished work, from where an interrupted run takes it up.
     """
 
     run: str
-    rendition: Rendition
+    rendition: TrueSources
     estimates: SongEstimates
     protocol: Protocol
     folder: Path
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What the song is made of."""
+        return self.rendition.stems[1:]
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -45,7 +73,7 @@ class Job:
         Raises:
             UserError: the estimates are of too little to score.
         """
-        sources = self.rendition.stems[1:]
+        sources = self.sources
         posed = problems(sources, self.estimates.files)
         if not posed:
             pair = [" and ".join(PAIR)] if "vocals" in sources else []

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mssbench.report.aggregate import require, song_medians
-from mssbench.report.captions import data_line, span, warning
+from mssbench.report.captions import data_line, imported_notes, span, warning
 from mssbench.report.config import Experiment, ReportConfig
 from mssbench.report.figures.style import COLOURS, GREY, PAGE, new_figure, remark
 from mssbench.report.scores import Scoring, require_runs
@@ -165,6 +165,7 @@ def explanation(
         f"Points: {tracks}, each its median over windows{', averaged over seeds' * several}; ",
         "boxes: quartiles and median; whiskers: at most 1.5 interquartile ranges; ",
         "grey: not learned. ",
+        *(f"{sentence} " for sentence in imported_notes(systems)),
         f"{protocol}; {data_line(config)}. ",
         f"{span([missing], 'value')} without a finite median not drawn. " if missing else "",
         warning(config, protocol),

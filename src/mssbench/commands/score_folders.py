@@ -1,0 +1,115 @@
+"""``mssbench score --references DIR --estimates DIR``: score folders of audio."""
+
+import argparse
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mssbench.commands.options import read_config
+from mssbench.commands.score import (
+    FOLDERS_ONLY,
+    compare_engines,
+    failures,
+    score_songs,
+    write_table,
+)
+from mssbench.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mssbench.scoring.folder_job import FolderJob
+    from mssbench.scoring.folders import Pairs
+    from mssbench.scoring.protocol import Protocol
+
+log = logging.getLogger(__name__)
+
+# What ``--out`` gets beside museval's JSON, and where it is by default.
+TABLE, OUT = "scores.parquet", Path("scores")
+AGGREGATION = "song-wise median"
+
+# How folders are scored unless they are told otherwise: as museval does.
+USUAL = {"window": 1.0, "hop": 1.0, "references": "float", "engine": "bss_eval"}
+
+
+def score_folders(args: argparse.Namespace) -> None:
+    """Score every song, or those that an interrupted run has left, and print medians.
+
+    Raises:
+        UserError: an option or a song is at fault; the other songs' scores are written.
+    """
+    from mssbench.scoring.folders import pair
+
+    if args.rendition:
+        raise UserError("--references is a folder and --rendition another source; give one of them")
+    if args.out and args.out.suffix == ".parquet":
+        raise UserError(f"--out {args.out}: folders are scored to a folder; give one")
+    protocol = protocol_of(args)
+    pairs = pair(args.references, args.estimates)
+    run = args.run or args.estimates.resolve().name
+    out = args.out or OUT / run
+    jobs, failed = make_jobs(pairs, run, protocol, out)
+    for remark in pairs.remarks:
+        log.warning("%s", remark)
+    count = len(jobs) + len(failed)
+    failed |= score_songs(jobs, args.workers) if jobs else {}
+    scored = {name: job for name, job in jobs.items() if name not in failed}
+    if scored:
+        table = write_table(list(scored.values()), out / TABLE, final=not failed)
+        print(medians(table))
+        if args.verify:
+            compare_engines(scored, args.verify)
+    if failed:
+        raise UserError(failures(failed, count))
+
+
+def protocol_of(args: argparse.Namespace) -> "Protocol":
+    """Return how to score: by the options, by ``--config``, else as museval does.
+
+    Raises:
+        UserError: a value is none that is allowed.
+    """
+    from mssbench.scoring.protocol import Protocol
+
+    config: dict[str, Any] = dict(USUAL)
+    if args.config:
+        config = read_config(args.config)
+    elif args.window is not None and args.hop is None:
+        config["hop"] = args.window
+    given = {name: getattr(args, name) for name in FOLDERS_ONLY}
+    config |= {name: value for name, value in given.items() if value is not None}
+    return Protocol.from_config(config)
+
+
+def make_jobs(
+    pairs: "Pairs", run: str, protocol: "Protocol", out: Path
+) -> tuple[dict[str, "FolderJob"], dict[str, str]]:
+    """Return the jobs of the songs that can be scored, and why the others cannot."""
+    from mssbench.scoring.folder_job import FolderEstimates, FolderJob, FolderReferences
+
+    jobs, faults = {}, dict(pairs.faults)
+    for name, (subset, references, estimates) in pairs.files.items():
+        source, made = FolderReferences(name, references), FolderEstimates(name, estimates)
+        job = FolderJob(run, source, made, protocol, out, subset)
+        try:
+            _ = job.problems  # refuses estimates that there is nothing to score of
+        except UserError as error:
+            faults[name] = str(error)
+        else:
+            jobs[name] = job
+    return jobs, faults
+
+
+def medians(scores: "pd.DataFrame") -> str:
+    """Return the medians as text, a line a target and a column a metric."""
+    from mssbench.report.aggregate import aggregate
+    from mssbench.scoring.protocol import METRICS
+
+    targets, found = (list(dict.fromkeys(scores[key])) for key in ("target", "metric"))
+    metrics = [*(name for name in METRICS if name in found)]
+    metrics += [name for name in found if name not in METRICS]
+    values = aggregate(scores, targets, metrics, [AGGREGATION])
+    table = values.pivot(index="target", columns="metric", values="value").loc[targets, metrics]
+    songs = scores["track"].nunique()
+    head = f"Medians over {songs} song{'s'[: songs != 1]} of medians over windows (dB):"
+    return f"{head}\n{table.rename_axis(index=None, columns=None).to_string(float_format='%.2f')}"
