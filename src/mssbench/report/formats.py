@@ -40,7 +40,7 @@ def to_csv(table: Table) -> str:
 def csv_row(table: Table, block: Block, line: Line, metric: str, cell: Cell) -> dict[str, str]:
     """Return one row of the CSV by column."""
     whole, config, how, published = cell.whole_song, table.config, table.protocol, cell.published
-    return {
+    row = {
         "study": config.study,
         "dataset": config.dataset,
         "scale": config.scale,
@@ -65,6 +65,8 @@ def csv_row(table: Table, block: Block, line: Line, metric: str, cell: Cell) -> 
         "hop_s": "" if whole else f"{how.hop:g}",
         "references": how.references,
     }
+    ranked = table.ranking is not None
+    return row | {"rank": "" if line.rank is None else str(line.rank)} if ranked else row
 
 
 def exact(value: float | None) -> str:

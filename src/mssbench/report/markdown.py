@@ -28,7 +28,8 @@ def to_markdown(table: Table) -> str:
     names = header(table)
     parts = [escape_markdown(caption(table))]
     for block in table.blocks:
-        rows = [names, ["---", *["---:"] * (len(names) - 1)]]
+        texts = ["---"] if table.ranking is None else ["---:", "---"]
+        rows = [names, [*texts, *["---:"] * (len(names) - len(texts))]]
         rows += [MARKDOWN.cells(table, line) for line in block.lines]
         parts.append(f"**{block_title(block)}**")
         parts.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
@@ -38,7 +39,7 @@ def to_markdown(table: Table) -> str:
 
 def header(table: Table) -> list[str]:
     """Return the names of the columns, with their units."""
-    names = ["System"]
+    names = ["System"] if table.ranking is None else ["Rank", "System"]
     for metric in table.metrics:
         names.append(f"{metric} (dB)")
         if table.has_published(metric):
