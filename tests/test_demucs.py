@@ -1,4 +1,4 @@
-"""Demucs: its sizes, its lengths, its shifts, and the released code."""
+"""Demucs: its sizes, its lengths, and the released code."""
 
 import pytest
 import torch
@@ -99,23 +99,9 @@ def test_only_convolutions_are_rescaled():
         assert torch.equal(before, after) == key.startswith("lstm"), key
 
 
-def test_shifted_estimates_are_averaged_in_evaluation_only():
-    model = small(shifts=3, max_shift=50)
-    mixture = noise(2, 2, 300)
-    single = model.separated(mixture)
-    assert torch.equal(model(mixture)["final"], single)
-    model.eval()
-    averaged = model(mixture)["final"]
-    assert averaged.shape == single.shape
-    assert not torch.allclose(averaged, single)
-    assert torch.equal(model(mixture)["final"], averaged)
-
-
-def plain_network(**params):
+def plain_network():
     """Return a network that gives back what it hears, sample by sample."""
-    model = Demucs(
-        channels=1, targets=("all",), C=8, L=1, K=4, kernel=1, lstm=False, rewrite=False, **params
-    )
+    model = Demucs(channels=1, targets=("all",), C=8, L=1, K=4, kernel=1, lstm=False, rewrite=False)
     encoder, decoder = model.encoder[0][0], model.decoder[0][0]
     nn.init.zeros_(encoder.bias)
     nn.init.zeros_(decoder.bias)
@@ -125,24 +111,9 @@ def plain_network(**params):
     return model.eval()
 
 
-@pytest.mark.parametrize("shifts", [1, 2, 7])
-def test_a_network_of_plain_paths_gives_the_mixture_however_it_is_shifted(shifts):
+def test_a_network_of_plain_paths_gives_the_mixture():
     mixture = noise(2, 1, 101)
-    estimates = plain_network(shifts=shifts, max_shift=20)(mixture)["final"]
-    torch.testing.assert_close(estimates.squeeze(1), mixture)
-
-
-def test_shifts_are_all_different_and_drawn_from_the_seed():
-    def leading_zeros(seed):
-        model = plain_network(shifts=8, max_shift=8, seed=seed)
-        heard = []
-        model.encoder[0].register_forward_pre_hook(lambda _, given: heard.append(given[0]))
-        model(torch.ones(1, 1, 8))
-        return [int(signal.flatten().nonzero()[0]) for signal in heard]
-
-    # What is heard has 8 + 8 samples, which fit the stride of 4: the zeros are the shift alone.
-    assert len(set(leading_zeros(1))) == 8
-    assert leading_zeros(1) == leading_zeros(1) != leading_zeros(2)
+    torch.testing.assert_close(plain_network()(mixture)["final"].squeeze(1), mixture)
 
 
 def test_standardised_networks_follow_the_level_of_the_mixture():
@@ -158,7 +129,6 @@ def test_standardised_networks_follow_the_level_of_the_mixture():
     ("params", "message"),
     [
         ({"S": 9}, "S is 9; it must be at most K, which is 8"),
-        ({"shifts": 30, "max_shift": 20}, "shifts is 30; it must be at most max_shift, 20"),
         ({"rescaled": 0.0}, "rescaled is 0; it must be above 0"),
     ],
 )

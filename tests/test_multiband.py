@@ -7,6 +7,7 @@ from mssbench.models.conv_tasnet_music import ConvTasNetMusic
 from mssbench.models.filter_bands import bands_of
 from mssbench.models.multiband import MultiBand
 from mssbench.models.registry import parameter_count
+from mssbench.training.initial import begin_with
 from mssbench.training.losses import mae, negative_si_sdr
 
 SMALL = {"N": 16, "L": 8, "B": 6, "H": 12, "X": 2, "R": 2}
@@ -114,9 +115,14 @@ def test_the_band_of_a_windowed_tone_lies_around_it():
     torch.testing.assert_close(bandwidth, expected, rtol=0.02, atol=0)
 
 
+def begin(model, trained):
+    """Let a model begin with the front end of another, as a training does."""
+    begin_with(model, model.taken(trained.state_dict()), ["front_end"])
+
+
 def test_a_frozen_front_end_is_taken_as_it_is_and_does_not_learn():
     trained, frozen = make(bands=1), make(front_end="frozen")
-    frozen.take_front_end(trained)
+    begin(frozen, trained)
     assert torch.equal(frozen.front_end.encoder.weight, trained.front_end.encoder.weight)
     frozen(noise(1, 2, 100))["final"].sum().backward()
     assert all(weights.grad is None for weights in frozen.front_end.parameters())
@@ -126,7 +132,7 @@ def test_a_frozen_front_end_is_taken_as_it_is_and_does_not_learn():
 def test_a_sorted_front_end_has_rising_centre_frequencies_and_decodes_the_same():
     trained, model = make(bands=1), make(front_end="sorted")
     before, _ = bands_of(trained.front_end.encoder.weight, 22050)
-    model.take_front_end(trained)
+    begin(model, trained)
     after, _ = bands_of(model.front_end.encoder.weight, 22050)
     assert not torch.equal(before, after)
     assert torch.equal(before.sort().values, after)
@@ -135,6 +141,25 @@ def test_a_sorted_front_end_has_rising_centre_frequencies_and_decodes_the_same()
         m.front_end.decode(m.front_end.encode(mixture)[:, None], 100) for m in (trained, model)
     ]
     torch.testing.assert_close(*decoded)
+
+
+def test_a_front_end_that_is_sorted_is_taken_as_it_is():
+    first, second = make(front_end="sorted"), make(front_end="sorted")
+    begin(first, make(bands=1))
+    begin(second, first)
+    for name, weights in first.front_end.state_dict().items():
+        assert torch.equal(weights, second.front_end.state_dict()[name])
+
+
+def test_a_strong_front_end_is_taken_with_its_mixers_and_spectrogram():
+    trained, frozen = make(encoder="strong", bands=1), make(encoder="strong", front_end="frozen")
+    with torch.no_grad():
+        for weights in trained.parameters():
+            weights.add_(1)
+    begin(frozen, trained)
+    for name, weights in trained.front_end.state_dict().items():
+        assert torch.equal(weights, frozen.front_end.state_dict()[name]), name
+    assert not any(weights.requires_grad for weights in frozen.front_end.parameters())
 
 
 def test_strong_filters_of_all_lengths_are_centred_on_the_same_samples():

@@ -27,7 +27,8 @@ def row(identity, trained=None, seed=None):
     }
 
 
-ROWS = [row("net", "net-weights", 3), row("overlapped", "net-weights", 3), row("mixture")]
+SWEEP = {"sweep": "nets", "swept": {"separation.overlap": 0.5}}
+ROWS = [row("net", "net-weights", 3), row("overlapped", "net-weights", 3) | SWEEP, row("mixture")]
 
 
 @pytest.fixture
@@ -121,6 +122,9 @@ def test_results_join_the_training_and_publishing_again_adds_nothing(store, publ
     assert net.data.tags["attempt"] == "1"
     assert (net.data.tags["study"], net.data.tags["seed"]) == ("study", "3")
     assert mixture.data.tags["kind"] == "bound"
+    assert overlapped.data.tags["sweep"] == "nets"
+    assert overlapped.data.tags["sweep.separation.overlap"] == "0.5"
+    assert "sweep" not in net.data.tags.keys() | mixture.data.tags.keys()
     for name in scores:
         assert len(client.get_metric_history(net.info.run_id, name)) == 1
     files = {

@@ -99,6 +99,28 @@ def test_a_compressed_file_is_decoded_by_ffmpeg(run, tmp_path):
     assert abs(len(audio) - 44100) <= 2048
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--shifts", "2"],
+        ["--soft-mask", "2"],
+        ["--wiener", "1", "--rescale"],
+        ["--threshold"],
+        ["--shifts", "1", "--rescale", "--soft-mask", "1", "--wiener", "2", "--threshold"],
+    ],
+)
+def test_estimates_are_post_processed_where_asked(run, tmp_path, options):
+    song = write(tmp_path / "song.wav", 0.1 * noise(2, 9000), 16000)
+    for out, more in (("plain", []), ("processed", options)):
+        words = ["separate", str(song), "--run", str(run), "--out", str(tmp_path / out)]
+        assert cli.main([*words, *more]) == 0
+    plain, processed = (separated(tmp_path / out / "song") for out in ("plain", "processed"))
+    for target, (audio, rate) in processed.items():
+        assert (audio.shape, rate) == ((9000, 2), 16000)
+        assert np.isfinite(audio).all()
+        assert not np.array_equal(audio, plain[target][0])
+
+
 @pytest.mark.parametrize("rate", [8000, 44100])
 def test_estimates_add_up_where_asked(run, tmp_path, rate):
     audio = noise(2, 30000)
@@ -170,6 +192,8 @@ def test_a_mistake_is_told_in_a_line(run, tmp_path, capsys, caplog):
         ([song, "--weights", run, "--run", run], "without --config"),
         ([song, "--run", run, "--segment", 1001], "takes multiples of 8"),
         ([song, "--run", run, "--overlap", 1.5], "must be below 1"),
+        ([song, "--run", run, "--wiener", 0], "separation.wiener.iterations is 0"),
+        ([song, "--run", run, "--shifts", -1], "separation.shifts is -1; it must be at least 0"),
     ]
     for words, message in wrong:
         caplog.clear()

@@ -239,8 +239,15 @@ def test_a_run_may_begin_with_the_weights_of_another(whole, tiny_rendition, tmp_
         assert all(torch.equal(weights[name], expected[name]) == same for name in names)
     described = json.loads((tmp_path / "run.json").read_text())
     parts = ["masking.encoder", "masking.decoder"]
-    assert described["initial"] == {"file": "model.safetensors", "parts": parts}
-    assert json.loads((whole / "run.json").read_text())["initial"] is None
+    source = json.loads((whole / "run.json").read_text())
+    assert source["initial"] is None
+    initial = {"run": source["id"], "parts": parts}
+    assert described["initial"] == {"file": "model.safetensors", **initial}
+    # The weights, their description and their name say what they began with.
+    assert described["config"] == {**config, "initial": initial}
+    assert described["id"].endswith(digest({**config, "initial": initial}))
+    with safe_open(tmp_path / "model.safetensors", "pt") as file:
+        assert json.loads(file.metadata()["config"]) == described["config"]
 
 
 @pytest.mark.parametrize(

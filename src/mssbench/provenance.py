@@ -25,6 +25,11 @@ def digest(value: Any, length: int = 8) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
+def training_name(config: dict[str, Any]) -> str:
+    """Return what names the weights of a training: model, seed and digest of its configuration."""
+    return f"{config['model']['name']}-s{config['seed']}-{digest(config)}"
+
+
 def source_digest(*modules: str, without: str = "", length: int = 8) -> str:
     """Return a digest of the package's source that ``modules`` use, directly or through imports.
 

@@ -1,10 +1,12 @@
 """The runs of a study: each experiment with each seed, named by what decides its results."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
+from mssbench import sweeps
 from mssbench.errors import UserError
 from mssbench.models.registry import SEPARATORS, address_of
-from mssbench.provenance import digest
+from mssbench.provenance import digest, training_name
 from mssbench.scoring.measures import MEASURES
 from mssbench.scoring.protocol import Protocol
 from mssbench.scoring.protocols import laid_over
@@ -37,6 +39,9 @@ class Run:
         id: names the scores and, being the digest of the full resolved configuration, the run.
         rendition: name of the rendition, as in ``22050-mono``.
         config: the full resolved configuration.
+        initial: the run whose weights it begins with.
+        sweep: the experiment that sweeps, of which this is one combination.
+        swept: dotted key -> value of that combination.
     """
 
     experiment: str
@@ -47,6 +52,25 @@ class Run:
     id: str
     rendition: str
     config: Config
+    initial: "Run | None" = None
+    sweep: str | None = None
+    swept: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def trainings(self) -> list["Run"]:
+        """Return what must be trained: this run and those that it begins with, one by one."""
+        begun = self.initial.trainings if self.initial else []
+        return [*begun, *([self] if self.trained else [])]
+
+    @property
+    def training_tags(self) -> dict[str, str]:
+        """Return the tags by which tracking groups the training with others of its sweep."""
+        told = {
+            key: value
+            for key, value in self.swept.items()
+            if key.partition(".")[0] not in SEPARATED + SCORED
+        }
+        return sweeps.tags(self.sweep, told)
 
     @property
     def loss(self) -> str:
@@ -66,7 +90,7 @@ class Run:
     @property
     def row(self) -> Config:
         """Return what tables, figures and tracking need to know of the run."""
-        return {
+        row = {
             "experiment": self.experiment,
             "label": self.label,
             "seed": self.seed,
@@ -77,6 +101,7 @@ class Run:
             "kind": "bound" if self.trained is None else "trained",
             "loss": self.loss,
         }
+        return row | {"sweep": self.sweep, "swept": self.swept} if self.sweep else row
 
 
 def told(name: str, term: Config) -> str:
@@ -98,7 +123,8 @@ def expand(study: Study, dataset: Config, seeds: list[int]) -> list[Run]:
         seeds: the seeds.
 
     Raises:
-        UserError: an experiment lacks a part or has one that its job would refuse, or a table asks
+        UserError: an experiment lacks a part, has one that its job would refuse or cannot begin
+            with the weights that it names, a sweep does not make different runs, or a table asks
             for what none of its rows is scored with.
     """
     runs = []
@@ -107,13 +133,63 @@ def expand(study: Study, dataset: Config, seeds: list[int]) -> list[Run]:
             raise UserError(f"experiment {name!r} lacks the key 'model', also in common")
         address_of(experiment["model"])  # refuses an unknown name
         for seed in seeds if experiment["model"] in SEPARATORS else [None]:
-            runs.append(resolve(name, experiment, dataset, seed))
+            runs.append(run_of(study, name, dataset, seed))
+    sweeps.check_runs(study.name, runs)
     check_tables(study, runs)
     return runs
 
 
-def resolve(name: str, experiment: Config, dataset: Config, seed: int | None) -> Run:
+def run_of(
+    study: Study, name: str, dataset: Config, seed: int | None, above: tuple[str, ...] = ()
+) -> Run:
+    """Resolve an experiment with one seed, after the one whose weights it begins with.
+
+    Args:
+        study: the resolved study.
+        name: of one of its experiments or sources.
+        dataset: what decides the data set's content.
+        seed: the seed; None for an untrained method.
+        above: the experiments that begin with this one, the first of them first.
+
+    Raises:
+        UserError: it cannot begin with what it names.
+    """
+    known = study.experiments | study.sources
+    experiment, way = known[name], (*above, name)
+    if not experiment.get("initial"):
+        return resolve(name, experiment, dataset, seed)
+    wanted = experiment["initial"]["experiment"]
+    where = f"study {study.name}, experiment {name!r}: initial"
+    if seed is None:
+        raise UserError(
+            f"{where}: model {experiment['model']} is not trained, so it begins with no weights; "
+            "remove the key"
+        )
+    if wanted in way:
+        raise UserError(
+            f"{where}.experiment is {wanted!r}, which would begin with itself: "
+            f"{' -> '.join((*way[way.index(wanted) :], wanted))}; name another"
+        )
+    if known[wanted].get("model") not in SEPARATORS:
+        raise UserError(
+            f"{where}.experiment is {wanted!r}, whose model {known[wanted].get('model')} is not "
+            "trained and has no weights; name a trained experiment"
+        )
+    source = run_of(study, wanted, dataset, seed, way)
+    return resolve(name, experiment, dataset, seed, source)
+
+
+def resolve(
+    name: str, experiment: Config, dataset: Config, seed: int | None, source: Run | None = None
+) -> Run:
     """Name the weights, the estimates and the scores of one experiment with one seed.
+
+    Args:
+        name: of the experiment.
+        experiment: it, resolved.
+        dataset: what decides the data set's content.
+        seed: the seed; None for an untrained method.
+        source: the run whose weights it begins with.
 
     Raises:
         UserError: the experiment lacks a part.
@@ -125,19 +201,36 @@ def resolve(name: str, experiment: Config, dataset: Config, seed: int | None) ->
     config: Config = {"dataset": dataset}
     config["model"] = {"name": experiment["model"], "params": experiment["params"]}
     config |= {part: experiment[part] for part in first}
+    trained, stem = None, experiment["model"]
     if seed is not None:
         config["seed"] = seed
         if experiment.get(STRETCHING) is not None:
             config[STRETCHING] = experiment[STRETCHING]
+        if source is not None:
+            config["initial"] = {
+                "run": source.trained,
+                "parts": experiment["initial"].get("parts", []),
+            }
         check_training(name, config)
-    stem = experiment["model"] if seed is None else f"{experiment['model']}-s{seed}"
-    trained = None if seed is None else f"{stem}-{digest(config)}"
+        trained, stem = training_name(config), f"{stem}-s{seed}"
     config |= {part: experiment[part] for part in SEPARATED}
     separated = f"{stem}-{digest(config)}"
     # Spelled out, so that a change of the protocol's entry is a change of the run.
     config["scoring"] = scored(name, experiment["scoring"])
-    label, rendition = experiment["label"], rendition_name(experiment["rendition"])
-    return Run(name, label, seed, trained, separated, f"{stem}-{digest(config)}", rendition, config)
+    swept = experiment.get("swept", {})
+    return Run(
+        experiment=name,
+        label=experiment["label"],
+        seed=seed,
+        trained=trained,
+        separated=separated,
+        id=f"{stem}-{digest(config)}",
+        rendition=rendition_name(experiment["rendition"]),
+        config=config,
+        initial=source,
+        sweep=swept.get("experiment"),
+        swept=swept.get("values", {}),
+    )
 
 
 def rendition_name(rendition: Config) -> str:
@@ -188,7 +281,8 @@ def check_tables(study: Study, runs: list[Run]) -> None:
         UserError: naming the table and the metric that none of its rows is scored with.
     """
     for name, table in study.tables.items():
-        rows = [run for run in runs if run.experiment in table.get("rows", study.experiments)]
+        chosen = table.get("rows", study.experiments)
+        rows = [run for run in runs if {run.experiment, run.sweep}.intersection(chosen)]
         protocols = [Protocol.from_config(run.config["scoring"]) for run in rows]
         there = dict.fromkeys(metric for protocol in protocols for metric in protocol.metrics)
         for metric in table["metrics"]:

@@ -1,9 +1,8 @@
 """Separation of whole songs, segment by segment, in memory that does not grow with the song."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Annotated
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,44 +10,16 @@ import torch
 from mssbench.data.loudness import deviation
 from mssbench.errors import UserError
 from mssbench.models.base import Model, Separator, Untrained
-from mssbench.models.rescaling import rescaled
+from mssbench.models.targets import PAIR
 from mssbench.overlap_add import OverlapAdd
-from mssbench.training.structure import Minimum
-
-Read = Callable[[int, int], np.ndarray]
-"""From ``start`` and ``stop`` (samples) to that part of a mixture, (channels, samples)."""
+from mssbench.post_processing.chain import post_processed
+from mssbench.post_processing.shifts import Read, delays, shift_averaged
+from mssbench.separation_config import SeparationConfig
 
 Estimates = dict[str, np.ndarray]
 """Target -> waveform (channels, samples), float32."""
 
-PAIR = ("vocals", "accompaniment")
-"""Two targets that add up to the mixture."""
-
 BATCH = 8
-
-
-@dataclass(frozen=True)
-class SeparationConfig:
-    """How a song is cut for a model.
-
-    Attributes:
-        segment: length of the model's input (samples).
-        overlap: share of a segment's output that the next one covers too, from 0 to below 1.
-        context: samples that the model hears more than it says at each side of a segment, beside
-            those that it loses by itself. With at least its receptive field to one side, it says
-            what it would say of the whole song.
-
-    Raises:
-        UserError: the overlap is 1 or more.
-    """
-
-    segment: Annotated[int, Minimum(1)]
-    overlap: Annotated[float, Minimum(0)]
-    context: Annotated[int, Minimum(0)] = 0
-
-    def __post_init__(self) -> None:
-        if self.overlap >= 1:
-            raise UserError(f"separation.overlap is {self.overlap:g}; it must be below 1")
 
 
 def separate_song(
@@ -78,7 +49,7 @@ def separate_song(
     mixture = stems[0]
     if isinstance(model, Untrained):
         sources = dict(zip(names[1:], stems[1:], strict=True)) if model.needs_sources else {}
-        yield with_complement(model.separate(mixture, sources), mixture)
+        yield from separate_whole(model, mixture, sources, config)
         return
 
     def read(start: int, stop: int) -> np.ndarray:
@@ -86,21 +57,29 @@ def separate_song(
 
     samples = mixture.shape[-1]
     level = deviation(read, samples) if normalise else 1.0
-    blocks = separate_stream(model, read, samples, config, level=level)
-    yield from blocks if model.has_levels else [levelled(model, blocks, mixture)]
+    yield from separate_stream(model, read, samples, config, level=level)
 
 
-def levelled(model: Separator, blocks: Iterable[Estimates], mixture: np.ndarray) -> Estimates:
-    """Return a whole song's estimates at the levels that make up the mixture best.
+def separate_whole(
+    model: Untrained,
+    mixture: np.ndarray,
+    sources: Mapping[str, np.ndarray],
+    config: SeparationConfig,
+) -> Iterator[Estimates]:
+    """Separate a mixture by an untrained method, which is given it at once.
 
     Args:
-        model: whose estimates have no levels of their own.
-        blocks: its estimates of the song; all are held in memory.
-        mixture: the song's (channels, samples).
+        model: the method.
+        mixture: waveform (channels, samples).
+        sources: the true sources by name, for an oracle.
+        config: the post-processing.
+
+    Yields:
+        Consecutive blocks of the estimates, completed by `with_complement`.
     """
-    pieces = [np.stack([block[target] for target in model.targets]) for block in blocks]
-    waves = rescaled(mixture, np.concatenate(pieces, axis=-1))
-    return with_complement(dict(zip(model.targets, waves, strict=True)), mixture)
+    estimates = model.separate(mixture, sources)
+    stack = np.stack([np.asarray(mixture), *estimates.values()]).astype(np.float32)
+    yield from finished(iter([stack]), tuple(estimates), config)
 
 
 def separate_stream(
@@ -114,25 +93,69 @@ def separate_stream(
 ) -> Iterator[Estimates]:
     """Separate a mixture that is read piece by piece.
 
-    Segments without overlap follow each other, as in HTMD-Net's separation (Garoufis, Zlatintsi
-    and Maragos, EUSIPCO 2021). Its script leaves what fills no whole segment silent; here zeros
-    complete the last segment and its output is cut. Overlapping ones are cross-faded. Around the
-    song, a model that loses context hears zeros; context that is asked for ends with the song.
-
     Args:
-        model: is put into evaluation mode.
+        model: is put into evaluation mode. Where its estimates have no levels of their own, they
+            get those that make up the mixture best.
         read: gives a part of the mixture.
         samples: length of the mixture.
-        config: how to cut it.
+        config: how to cut it, and what to do to the estimates.
         batch: segments that the model hears at once; memory grows with it.
         level: what the model's input is divided by and its estimates are multiplied by.
 
     Yields:
-        Consecutive blocks of the estimates, as long together as the mixture; the missing one of
-        vocals and accompaniment is the mixture minus the other.
+        Consecutive blocks of the estimates, as long together as the mixture, completed by
+        `with_complement`.
 
     Raises:
         UserError: the segment or the context does not suit the model.
+    """
+
+    def once(read: Read, samples: int) -> Iterator[np.ndarray]:
+        return segmentwise(model, read, samples, config, batch=batch, level=level)
+
+    if config.shifts:
+        shifts = delays(config.shifts, config.max_shift, config.shift_seed)
+        blocks = shift_averaged(once, read, samples, shifts)
+    else:
+        blocks = once(read, samples)
+    if not model.has_levels:
+        config = replace(config, rescale="least_squares")
+    yield from finished(beside(read, blocks), model.targets, config)
+
+
+def beside(read: Read, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield a mixture on top of its estimates, (1 + targets, channels, samples)."""
+    begin = 0
+    for block in blocks:
+        end = begin + block.shape[-1]
+        yield np.concatenate((read(begin, end)[None].astype(np.float32), block))
+        begin = end
+
+
+def finished(
+    stacks: Iterator[np.ndarray], targets: Sequence[str], config: SeparationConfig
+) -> Iterator[Estimates]:
+    """Yield post-processed estimates by name, completed by `with_complement`."""
+    stacks, names = post_processed(stacks, targets, config, config.segment)
+    for mixture, *estimates in stacks:
+        yield with_complement(dict(zip(names, estimates, strict=True)), mixture)
+
+
+def segmentwise(
+    model: Separator,
+    read: Read,
+    samples: int,
+    config: SeparationConfig,
+    *,
+    batch: int,
+    level: float,
+) -> Iterator[np.ndarray]:
+    """Yield a model's estimates (targets, channels, samples) as they come, block by block.
+
+    Segments without overlap follow each other, as in HTMD-Net's separation (Garoufis, Zlatintsi
+    and Maragos, EUSIPCO 2021). Its script leaves what fills no whole segment silent; here zeros
+    complete the last segment and its output is cut. Overlapping ones are cross-faded. Around the
+    song, a model that loses context hears zeros; context that is asked for ends with the song.
     """
     length = output_length(model, config)
     hop = max(1, round(length * (1 - config.overlap)))
@@ -150,10 +173,8 @@ def separate_stream(
         if starts[-1] + length >= samples:
             pieces.append(joined.rest())
         block = np.concatenate(pieces, axis=-1)[..., : samples - begin].astype(np.float32)
-        end = begin + block.shape[-1]
-        estimates = dict(zip(model.targets, block, strict=True))
-        yield with_complement(estimates, read(begin, end))
-        begin = end
+        yield block
+        begin += block.shape[-1]
 
 
 def output_length(model: Separator, config: SeparationConfig) -> int:

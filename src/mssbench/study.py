@@ -2,7 +2,8 @@
 
 A study defines experiments, tables and figures in maps and selects from them in lists. An
 experiment is resolved in layers, each laid over the one before: the experiment it is ``from``, the
-study's ``common``, its own keys and, at demo scale, the demo's ``common`` and own keys.
+study's ``common``, its own keys and, at demo scale, the demo's ``common`` and own keys. One that
+has a ``sweep`` then stands for several.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mssbench.errors import UserError
+from mssbench.sweeps import points
 from mssbench.validation import load_yaml, validate
 
 Config = dict[str, Any]
@@ -36,10 +38,11 @@ class Study:
         name: the file's name without its ending.
         scale: ``demo`` or ``paper``.
         about: title, citation, link, deviations and published values, as the file has them.
-        experiments: the selected experiments, resolved, in the study's order.
+        experiments: the selected experiments, resolved, in the study's order; of a sweep all.
         tables: the selected tables.
         figures: the selected figures.
         imported: others' results, as the file has them.
+        sources: experiments that are not selected, whose weights others begin with.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Study:
     tables: dict[str, Config]
     figures: dict[str, Config]
     imported: dict[str, Config] = field(default_factory=dict)
+    sources: dict[str, Config] = field(default_factory=dict)
 
 
 class Studies:
@@ -71,17 +75,18 @@ class Studies:
                 define.
         """
         raw = self._read(name)
+        selected = self._select(raw, "experiments", name, lambda n: self._points(name, n, scale))
+        experiments = {key: point for found in selected.values() for key, point in found.items()}
         return Study(
             name=name,
             scale=scale,
             about={key: raw.get(key) for key in ("title", "citation", "link", "published")}
             | {"deviations": raw.get("deviations", [])},
-            experiments=self._select(
-                raw, "experiments", name, lambda n: self.experiment(name, n, scale)
-            ),
+            experiments=experiments,
             tables=self._select(raw, "tables", name, raw["tables"].__getitem__),
             figures=self._select(raw, "figures", name, raw["figures"].__getitem__),
             imported=raw.get("imported", {}),
+            sources=self._sources(raw, name, scale, experiments),
         )
 
     def experiment(self, study: str, name: str, scale: str) -> Config:
@@ -101,6 +106,48 @@ class Studies:
         for layer in layers:
             base = overlay(base, layer)
         return {"label": name, "params": {}} | base
+
+    def _points(self, study: str, name: str, scale: str) -> dict[str, Config]:
+        """Resolve an experiment to those that its sweep stands for: by default itself alone."""
+        where = f"study {study}, experiment {name!r}"
+        found = points(name, self.experiment(study, name, scale), where)
+        if list(found) != [name]:
+            # Swept values have been laid over what the file's check has seen.
+            schema = {"$ref": "#/$defs/experiment", "$defs": self.schema["$defs"]}
+            for key, point in found.items():
+                plain = {part: value for part, value in point.items() if part != "swept"}
+                validate(plain, schema, f"{where}: sweep, {key.removeprefix(f'{name}/')}")
+        return found
+
+    def _sources(
+        self, raw: Config, study: str, scale: str, experiments: dict[str, Config]
+    ) -> dict[str, Config]:
+        """Return the experiments that others begin with and that are not among these."""
+        found: dict[str, Config] = {}
+        pending = list(experiments.items())
+        while pending:
+            name, experiment = pending.pop()
+            if not experiment.get("initial"):
+                continue
+            where = f"study {study}, experiment {name!r}: initial"
+            if "experiment" not in experiment["initial"]:
+                raise UserError(f"{where} lacks the key 'experiment', whose weights to begin with")
+            wanted = experiment["initial"]["experiment"]
+            if wanted in experiments or wanted in found:
+                continue
+            of = wanted.partition("/")[0]
+            if of not in raw["experiments"]:
+                where = f"{where}.experiment"
+                raise UserError(unknown("experiment", wanted, raw["experiments"], where))
+            meant = self._points(study, of, scale)
+            if wanted not in meant:
+                raise UserError(
+                    f"{where}.experiment is {wanted!r}, of a sweep; name one of its experiments, "
+                    f"{', '.join(meant)}"
+                )
+            found[wanted] = meant[wanted]
+            pending.append((wanted, meant[wanted]))
+        return found
 
     def _read(self, name: str) -> Config:
         if name not in self.names:

@@ -71,8 +71,13 @@ try:
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
-# Runs by what names their weights, their estimates and their scores. Studies may share them.
-TRAINED = {run.trained: run for runs in RUNS.values() for run in runs if run.trained}
+# Runs by what names their weights, their estimates and their scores. Studies may share them. Those of
+# a sweep come last, so that their trainings are tagged, whoever shares them.
+TRAINED = {
+    training.trained: training
+    for run in sorted(sum(RUNS.values(), []), key=lambda run: run.sweep is not None)
+    for training in run.trainings
+}
 SEPARATED = {run.separated: run for runs in RUNS.values() for run in runs}
 SCORED = {run.id: run for runs in RUNS.values() for run in runs}
 IMPORTED = {run.id: run for runs in OTHERS.values() for run in runs}

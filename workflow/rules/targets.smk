@@ -1,4 +1,6 @@
 # Which files a run, a study and the whole workflow need.
+import shlex
+
 from mssbench.data.disk import size
 from mssbench.stretching.config import StretchingConfig
 from mssbench.stretching.need import needed_bytes
@@ -60,6 +62,28 @@ def stretched_of(name):
     if "stretching" not in TRAINED[name].config:
         return []
     return f"results/{DATASET}/{SCALE}/stretched/{name}"
+
+
+def initial_of(name):
+    """Return the weights that a training begins with: none for most."""
+    source = TRAINED[name].initial
+    if source is None:
+        return []
+    return f"results/{DATASET}/{SCALE}/train/{source.trained}/model.safetensors"
+
+
+def initial_options(name, weights):
+    """Return the options that give a training the weights that it begins with."""
+    if not weights:
+        return ""
+    parts = TRAINED[name].config["initial"]["parts"]
+    return f"--initial {weights}" + (f" --parts {shlex.join(parts)}" if parts else "")
+
+
+def sweep_options(name):
+    """Return the tags by which the dashboard groups the trainings of a sweep, as options."""
+    tags = TRAINED[name].training_tags.items()
+    return " ".join(f"--tag {shlex.quote(f'{key}={value}')}" for key, value in tags)
 
 
 def of_study(pattern, attribute, trained_only=False):

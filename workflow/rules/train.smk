@@ -28,6 +28,7 @@ rule train:
     input:
         rendition=lambda wildcards: rendition_of(TRAINED[wildcards.trained]),
         stretched=lambda wildcards: stretched_of(wildcards.trained),
+        initial=lambda wildcards: initial_of(wildcards.trained),
         store=ancient("results/tracking/store.json"),
     output:
         weights="results/{dataset}/{scale}/train/{trained}/model.safetensors",
@@ -55,6 +56,11 @@ rule train:
         songs=lambda wildcards, input: (
             f"{input.stretched}/manifest.json" if input.stretched else input.rendition
         ),
+        initial=lambda wildcards, input: initial_options(
+            wildcards.trained, input.initial
+        ),
+        # A function of the input repeats no job: to join a sweep changes no weights.
+        sweep=lambda wildcards, input: sweep_options(wildcards.trained),
         # The stretched songs do not stay, so the weights answer for the code that made them.
         code=lambda wildcards: model_code(
             "mssbench.commands.train",
@@ -68,8 +74,9 @@ rule train:
     message:
         "Training {wildcards.trained}"
     shell:
-        "mssbench train --config {params.config:q} --rendition {params.songs}"
+        "mssbench train --config {params.config:q} --rendition {params.songs} {params.initial}"
         " --checkpoints {params.checkpoints} --device {params.device} --threads {threads}"
         " --tag dataset={wildcards.dataset} --tag scale={wildcards.scale} --tag code={params.code}"
+        " {params.sweep}"
         " --out-weights {output.weights} --out-history {output.history} --out-run {output.run}"
         " --log {log}"

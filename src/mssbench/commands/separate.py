@@ -47,6 +47,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="let the files add up to the recording: what they lack goes to the accompaniment",
     )
+    own.add_argument(
+        "--shifts",
+        type=int,
+        default=0,
+        metavar="N",
+        help="average over N copies of the recording, delayed at random (default: 0, none)",
+    )
+    own.add_argument(
+        "--rescale",
+        action="store_true",
+        help="give the estimates the levels that make up the recording best; needs it whole, a "
+        "long one in a temporary file",
+    )
+    own.add_argument(
+        "--soft-mask",
+        type=float,
+        metavar="A",
+        help="make the estimates shares of the recording's spectrum by their magnitudes to the A",
+    )
+    own.add_argument(
+        "--wiener",
+        type=int,
+        metavar="N",
+        help="filter the recording by the estimates' powers and directions, found N times",
+    )
+    own.add_argument(
+        "--threshold",
+        action="store_true",
+        help="silence segments in which an estimate or the recording has little energy",
+    )
     stage = parser.add_argument_group("a stage of the pipeline")
     stage.add_argument("--config", metavar="JSON|FILE", help="the resolved configuration")
     stage.add_argument("--rendition", type=Path, help="a rendition's manifest.json")

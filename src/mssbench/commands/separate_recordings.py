@@ -30,6 +30,7 @@ def separate_recordings(args: argparse.Namespace) -> None:
     from mssbench.recordings.separating import separate_recording
     from mssbench.recordings.trained import load_run
     from mssbench.separation import SeparationConfig
+    from mssbench.training.structure import structure
 
     for song in args.songs:
         if not song.is_file():
@@ -50,14 +51,30 @@ def separate_recordings(args: argparse.Namespace) -> None:
     else:
         segment, rate = 1, None
     normalise = config.get("training", {}).get("normalise") == "song"
-    overlap = OVERLAP if args.overlap is None else args.overlap
-    cut = SeparationConfig(segment, overlap, args.context)
+    cut = structure(SeparationConfig, {"segment": segment} | asked(args), "separation")
     for song in args.songs:
         folder = (args.out or OUT) / song.stem
         files = separate_recording(
             model, rate, cut, song, folder, normalise=normalise, exact_sum=args.exact_sum
         )
         log.info("%s: %s", folder, ", ".join(file.name for file in files.values()))
+
+
+def asked(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what the options say, as a study's ``separation`` would."""
+    given = {
+        "overlap": OVERLAP if args.overlap is None else args.overlap,
+        "context": args.context,
+        "shifts": args.shifts,
+        "rescale": "least_squares" if args.rescale else None,
+    }
+    if args.soft_mask is not None:
+        given["soft_mask"] = {"exponent": args.soft_mask}
+    if args.wiener is not None:
+        given["wiener"] = {"iterations": args.wiener}
+    if args.threshold:
+        given["threshold"] = {}
+    return given
 
 
 def usual_segment(model: "Separator", config: dict[str, Any]) -> int:

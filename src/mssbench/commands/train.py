@@ -16,11 +16,9 @@ from mssbench import __version__
 from mssbench.atomic import atomic_path, write_json
 from mssbench.commands.options import choose_device, positive, read_config
 from mssbench.errors import UserError
-from mssbench.provenance import digest
+from mssbench.provenance import digest, training_name
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from mssbench.training.config import TrainingConfig
     from mssbench.training.result import Result
 
@@ -49,7 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--initial",
         type=Path,
         metavar="FILE",
-        help=".safetensors of another run to begin with instead of random weights",
+        help=".safetensors of another run to begin with instead of random weights; part of the "
+        "run's name",
     )
     parser.add_argument(
         "--parts",
@@ -107,44 +106,33 @@ def train_and_write(
     from mssbench.tracking import start_run, training_key
     from mssbench.training import checkpoint
     from mssbench.training.config import TrainingConfig
+    from mssbench.training.initial import begun_with, read_initial
     from mssbench.training.loop import train
 
-    config = TrainingConfig.from_dict(resolved)
-    initial = initial_weights(args.initial, args.parts)
+    config, initial = TrainingConfig.from_dict(resolved), None
+    if args.initial is not None:
+        initial, source = read_initial(args.initial)
+        config = begun_with(config, source, args.parts)
+    elif args.parts:
+        raise UserError("--parts names modules for initial weights; give them with --initial")
     device = choose_device(args.device)
     torch.set_num_threads(args.threads)
     rendition = Rendition.open(args.rendition)
-    name, tags = run_name(config), tags_of(config, dict(args.tag))
-    with start_run(name, training_key(name), resolved, tags) as tracked:
+    name, tags = training_name(config.resolved), tags_of(config, dict(args.tag))
+    with start_run(name, training_key(name), config.resolved, tags) as tracked:
         result = train(
             config,
             rendition,
             args.checkpoints,
             device,
             initial=initial,
-            parts=args.parts,
+            parts=config.initial.parts if config.initial else (),
             on_epoch=lambda row: tracked.log_epoch(int(row["epoch"]), row),
             should_stop=should_stop,
             seconds_between_checkpoints=args.checkpoint_seconds,
         )
         write_outputs(args, config, result, device)
         checkpoint.clear(args.checkpoints)
-
-
-def initial_weights(file: Path | None, parts: list[str]) -> "dict[str, Tensor] | None":
-    """Read the weights to begin with, or None if there are none.
-
-    Raises:
-        UserError: the file cannot be read, or parts are named without one.
-    """
-    from mssbench.models.weights import opened
-
-    if file is None:
-        if parts:
-            raise UserError("--parts names modules for initial weights; give them with --initial")
-        return None
-    with opened(file) as content:
-        return {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
 
 
 @contextmanager
@@ -167,11 +155,6 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-def run_name(config: "TrainingConfig") -> str:
-    """Return what names the run's weights: model, seed and digest of the configuration."""
-    return f"{config.model.name}-s{config.seed}-{digest(config.resolved)}"
-
-
 def tags_of(config: "TrainingConfig", given: dict[str, str]) -> dict[str, str]:
     """Return the tags of the tracked run; given ones win."""
     return {
@@ -192,7 +175,7 @@ def write_outputs(
 
     from mssbench.data.disk import telling_full_disk
 
-    text = json.dumps(config.resolved, sort_keys=True)
+    text, initial = json.dumps(config.resolved, sort_keys=True), config.resolved.get("initial")
     args.out_weights.parent.mkdir(parents=True, exist_ok=True)
     with telling_full_disk(args.out_weights.parent), atomic_path(args.out_weights) as temporary:
         save_file(result.weights, temporary, metadata={"config": text})
@@ -209,14 +192,14 @@ def write_outputs(
         args.out_run,
         {
             "config": config.resolved,
-            "id": run_name(config),
+            "id": training_name(config.resolved),
             "seconds": round(result.seconds, 3),
             "parameters": result.parameters,
             "epochs": len(result.history),
             "best_epoch": result.best_epoch,
             "best_score": result.best_score,
             "stopped_because": result.stopped_because,
-            "initial": args.initial and {"file": args.initial.name, "parts": args.parts},
+            "initial": initial and {"file": args.initial.name, **initial},
             "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
             "versions": versions,
         },

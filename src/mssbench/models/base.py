@@ -86,6 +86,14 @@ class Separator(nn.Module, ABC):
                 for; there is no end to them.
         """
 
+    def taken(self, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Return another model's weights as this one begins with them: most as they are.
+
+        Args:
+            weights: a model's state, maybe of another kind of model.
+        """
+        return weights
+
     def check(self, mixture: Tensor) -> None:
         """Check a mixture's shape.
 

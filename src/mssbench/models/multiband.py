@@ -4,6 +4,7 @@ I. Papantonakis, C. Garoufis and P. Maragos, "Multi-band Masking for Waveform-ba
 Separation", EUSIPCO 2022, and its released code.
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -61,8 +62,9 @@ class MultiBand(Separator):
     estimator of its own. With the defaults (M2) it has 6,582,880 trainable values. The poster gives
     M3 12.97 million, which is two bands without the full one and with a bottleneck of 256; the
     released weights are of the size of a full band with 128: ``M3`` is the latter, ``M3 poster``
-    the former. M5 and M6 take the front end of a trained M1, by `take_front_end`; which one the
-    authors took, and how they sort, is not in the released code.
+    the former. M5 and M6 begin with the front end of a trained model and leave it as it is: an
+    experiment of a study says ``initial: {experiment: m1, parts: [front_end]}``. Which one the
+    authors took (M1's is a guess), and how they sort, is not in the released code.
 
     The released code scales each song by the mean and the standard deviation of its mono mixture,
     outside the network, and trains with `loss: {final: {kind: mae, weight: 1}}`.
@@ -135,21 +137,22 @@ class MultiBand(Separator):
         xavier_normal(self)
         self.front_end.requires_grad_(front_end == "learned")
 
-    def take_front_end(self, trained: "MultiBand") -> None:
-        """Take the encoder and the decoder of a trained model, sorted if this model is.
+    def taken(self, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Return another model's weights, its front end sorted if this model's is.
 
         Sorted by the centre frequencies of the encoder's filters, from low to high.
 
         Args:
-            trained: of the same N, L, channels and encoder.
+            weights: state of a model with a plain front end of as many channels.
         """
-        state = trained.front_end.state_dict()
-        if self.sorted:
-            # The unit of frequency does not change the order.
-            centre, _ = bands_of(state["encoder.weight"], rate=1)
-            order = centre.argsort(stable=True)
-            state = {key: weights[order] for key, weights in state.items()}
-        self.front_end.load_state_dict(state)
+        filters = weights.get("front_end.encoder.weight")
+        if not self.sorted or filters is None:
+            return weights
+        # The unit of frequency does not change the order.
+        centre, _ = bands_of(filters, rate=1)
+        order = centre.argsort(stable=True)
+        front = {key: w[order] for key, w in weights.items() if key.startswith("front_end.")}
+        return {**weights, **front}
 
     def masks(self, encoded: Tensor) -> Tensor:
         """Return the masks (batch, targets, N, frames) of an encoded mixture."""

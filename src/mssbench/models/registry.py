@@ -5,6 +5,7 @@ read from its signature, so a study's file is checked against the code itself.
 """
 
 import inspect
+from collections.abc import Mapping
 from importlib import import_module
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
@@ -86,8 +87,7 @@ def build(name: str, params: dict[str, Any]) -> "Model":
     Raises:
         UserError: the model or a parameter is unknown, or a value is not allowed.
     """
-    cls = model_class(name)
-    allowed = inspect.signature(cls, eval_str=True).parameters
+    cls, allowed = model_class(name), parameters_of(name)
     for key, value in params.items():
         if key not in allowed:
             raise UserError(
@@ -103,6 +103,15 @@ def build(name: str, params: dict[str, Any]) -> "Model":
         return cls(**given)
     except ValueError as error:
         raise UserError(f"model {name}: {error}") from error
+
+
+def parameters_of(name: str) -> Mapping[str, inspect.Parameter]:
+    """Return the arguments of the constructor of the model called ``name``.
+
+    Raises:
+        UserError: there is no such model.
+    """
+    return inspect.signature(model_class(name), eval_str=True).parameters
 
 
 def unsuitable(value: Any, hint: Any) -> str | None:

@@ -54,6 +54,22 @@ def wiener(
         estimates = soft_mask(magnitudes, precise, eps)
     else:
         estimates = torch.polar(magnitudes, precise.angle().unsqueeze(1).expand_as(magnitudes))
+    return refined(estimates, precise, iterations, eps).to(mixture.dtype)
+
+
+def refined(estimates: Tensor, mixture: Tensor, iterations: int = 1, eps: float = EPS) -> Tensor:
+    """Return better estimates of the sources' complex spectra, as `wiener` from its first ones.
+
+    Args:
+        estimates: the first ones, complex (batch, sources, channels, bins, frames).
+        mixture: complex (batch, channels, bins, frames).
+        iterations: how often to find powers and covariances and to filter the mixture.
+        eps: as for `wiener`.
+
+    Returns:
+        Complex (batch, sources, channels, bins, frames), in the type of the mixture.
+    """
+    precise, estimates = mixture.to(torch.complex128), estimates.to(torch.complex128)
     loudest = precise.abs().flatten(1).amax(1) / LOUDEST
     scale = loudest.clamp(min=1).reshape(-1, 1, 1, 1)
     precise, estimates = precise / scale, estimates / scale.unsqueeze(1)

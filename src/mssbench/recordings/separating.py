@@ -18,9 +18,8 @@ from mssbench.separation import (
     PAIR,
     Estimates,
     SeparationConfig,
-    levelled,
     separate_stream,
-    with_complement,
+    separate_whole,
 )
 
 BLOCK = 1 << 18
@@ -44,14 +43,14 @@ def separate_recording(
 
     A model hears the recording at the rate that it was trained at. Where that is lower, the
     estimates have nothing above its band, and the sum lacks it too, unless it is asked to be
-    exact. Memory does not grow with the recording for a trained model, but for one whose estimates
-    have no levels; an untrained method is given all of it at once. A model of another number of
+    exact. Memory does not grow with the recording for a trained model, whatever the
+    post-processing; an untrained method is given all of it at once. A model of another number of
     channels hears each channel alone.
 
     Args:
         model: what separates; a separator on the device where it is to compute.
         rate: the rate that it must hear (Hz); None for the recording's own.
-        cut: how to cut the recording.
+        cut: how to cut the recording, and what to do to the estimates.
         path: the recording.
         folder: gets ``<target>.wav`` of each target, as float32.
         normalise: whether a separator hears the recording divided by its level.
@@ -107,16 +106,10 @@ def written_targets(model: Model) -> tuple[str, ...]:
 def blocks_of(
     model: Model, heard: Resampled, cut: SeparationConfig, level: float
 ) -> Iterator[Estimates]:
-    """Yield the model's estimates, block by block."""
+    """Return the model's estimates, block by block."""
     if isinstance(model, Untrained):
-        mixture = heard.read(0, heard.samples)
-        yield with_complement(model.separate(mixture, {}), mixture)
-        return
-    blocks = separate_stream(model, heard.read, heard.samples, cut, level=level)
-    if model.has_levels:
-        yield from blocks
-    else:
-        yield levelled(model, blocks, heard.read(0, heard.samples))
+        return separate_whole(model, heard.read(0, heard.samples), {}, cut)
+    return separate_stream(model, heard.read, heard.samples, cut, level=level)
 
 
 def followed(estimates: Iterator[Estimates], progress: Progress, rate: int) -> Iterator[Estimates]:

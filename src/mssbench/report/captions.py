@@ -109,6 +109,8 @@ def notes(table: Table) -> list[str]:
         *nan_song_notes(table),
         *imported_notes(line.experiment for block in table.blocks[:1] for line in block.lines),
     ]
+    if table.ranking is not None:
+        found.insert(0, f"Rank: by the {table.ranking}, mean over seeds, the highest first.")
     if table.config.citation:
         found.append(f"Study: {table.config.title}. {table.config.citation.rstrip('.')}.")
     return found + [f"Deviation: {text}" for text in table.config.deviations]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ class Row:
             say.
         loss: what its loss is, as in ``"MAE"``; empty where the study does not say.
         imported: where its scores are imported from; empty of our own.
+        sweep: the experiment that sweeps, of which this is one combination.
+        swept: dotted key -> value of that combination.
     """
 
     experiment: str
@@ -44,6 +46,8 @@ class Row:
     rendition: str
     loss: str
     imported: str = ""
+    sweep: str | None = None
+    swept: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,8 @@ class ReportConfig:
     def experiments(self, names: Sequence[str] | None = None) -> list[Experiment]:
         """Return the experiments called ``names`` (all by default): learned ones, then bounds.
 
-        Both come in the study's order, whatever the order of ``names``.
+        Both come in the study's order, whatever the order of ``names``. The name of one that sweeps
+        stands for all of its combinations.
 
         Raises:
             UserError: the study has no such experiment.
@@ -104,11 +109,12 @@ class ReportConfig:
         groups: dict[str, list[Row]] = {}
         for row in self.rows:
             groups.setdefault(row.experiment, []).append(row)
-        require("rows", names or (), groups)
+        known = {name: {name, rows[0].sweep or name} for name, rows in groups.items()}
+        require("rows", names or (), (each for both in known.values() for each in sorted(both)))
         chosen = [
             Experiment(name, rows[0].label, rows[0].kind, tuple(rows))
             for name, rows in groups.items()
-            if names is None or name in names
+            if names is None or known[name].intersection(names)
         ]
         return sorted(chosen, key=lambda experiment: experiment.kind == "bound")
 
@@ -154,6 +160,8 @@ def parse_config(content: dict[str, Any], where: str = "config") -> ReportConfig
             rendition=row.get("rendition", ""),
             loss=row.get("loss", ""),
             imported=row.get("imported", ""),
+            sweep=row.get("sweep"),
+            swept=row.get("swept", {}),
         )
         for row in content["rows"]
     ]

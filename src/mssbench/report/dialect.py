@@ -32,11 +32,13 @@ class Dialect:
     def cells(self, table: Table, line: Line) -> list[str]:
         """Return the texts of one line.
 
-        They are the system, for each metric its value and, where the table has published ones,
-        the published value, and last the NaN windows.
+        They are the rank, in a table that has ranks, the system, for each metric its value and,
+        where the table has published ones, the published value, and last the NaN windows.
         """
         label = self.escape(line.experiment.label)
         texts = [self.italic.format(label) if line.experiment.kind == "bound" else label]
+        if table.ranking is not None:
+            texts.insert(0, "" if line.rank is None else str(line.rank))
         for metric in table.metrics:
             cell = line.cells[metric]
             texts.append("" if cell is None else self.value(cell))

@@ -49,7 +49,7 @@ def csv_row(table: Table, block: Block, line: Line, metric: str, cell: Cell) -> 
     window, hop = how.framing(metric)
     in_db = all(measure(name).unit == "dB" for name in table.metrics)
     unit = " (dB)" if in_db else ""
-    columns = {
+    row = {
         "study": config.study,
         "dataset": config.dataset,
         "scale": config.scale,
@@ -74,7 +74,11 @@ def csv_row(table: Table, block: Block, line: Line, metric: str, cell: Cell) -> 
         "hop_s": "" if whole else f"{hop:g}",
         "references": UNSTATED if imported else how.references,
     }
-    return columns if in_db else columns | {"unit": measure(metric).unit}
+    if not in_db:
+        row["unit"] = measure(metric).unit
+    if table.ranking is not None:
+        row["rank"] = "" if line.rank is None else str(line.rank)
+    return row
 
 
 def exact(value: float | None) -> str:

@@ -43,7 +43,7 @@ def to_latex(table: Table) -> str:
         rf"  \caption{{{escape_latex(caption(table))}}}",
         rf"  \label{{tab:{table.config.study}-{table.name}}}",
         r"  \small",
-        rf"  \begin{{tabular}}{{l{'r' * (columns(table) - 1)}}}",
+        rf"  \begin{{tabular}}{{{layout(table)}}}",
         *(f"    {line}" for line in [r"\toprule", *head, *body, r"\bottomrule"]),
         r"  \end{tabular}",
         "",
@@ -57,13 +57,21 @@ def to_latex(table: Table) -> str:
 
 
 def columns(table: Table) -> int:
-    """Return how many columns there are: system, values, published values, NaN windows."""
-    return 2 + len(table.metrics) + sum(map(table.has_published, table.metrics))
+    """Return how many columns there are: rank, system, values, published values, NaN windows."""
+    texts = 2 if table.ranking is None else 3
+    return texts + len(table.metrics) + sum(map(table.has_published, table.metrics))
+
+
+def layout(table: Table) -> str:
+    """Return how the columns are aligned: names to the left, numbers to the right."""
+    first = "l" if table.ranking is None else "rl"
+    return first + "r" * (columns(table) - len(first))
 
 
 def header(table: Table) -> list[str]:
     """Return the header: a second line where published values stand beside ours."""
-    names, rules, below = ["System"], [], [""]
+    names = ["System"] if table.ranking is None else ["Rank", "System"]
+    rules, below = [], [""] * len(names)
     for metric in table.metrics:
         name = escape_latex(f"{metric} ({measure(metric).unit})")
         if table.has_published(metric):

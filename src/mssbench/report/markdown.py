@@ -29,7 +29,8 @@ def to_markdown(table: Table) -> str:
     names = header(table)
     parts = [escape_markdown(caption(table))]
     for block in table.blocks:
-        rows = [names, ["---", *["---:"] * (len(names) - 1)]]
+        texts = ["---"] if table.ranking is None else ["---:", "---"]
+        rows = [names, [*texts, *["---:"] * (len(names) - len(texts))]]
         rows += [MARKDOWN.cells(table, line) for line in block.lines]
         parts.append(f"**{block_title(block)}**")
         parts.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
@@ -39,7 +40,7 @@ def to_markdown(table: Table) -> str:
 
 def header(table: Table) -> list[str]:
     """Return the names of the columns, with their units."""
-    names = ["System"]
+    names = ["System"] if table.ranking is None else ["Rank", "System"]
     for metric in table.metrics:
         names.append(f"{metric} ({measure(metric).unit})")
         if table.has_published(metric):

@@ -11,6 +11,7 @@ import pandas as pd
 from mssbench.errors import UserError
 from mssbench.report.aggregate import aggregate
 from mssbench.report.config import Experiment, Published, ReportConfig
+from mssbench.report.ranking import Ranking, ranked
 from mssbench.report.scores import Scoring, require_runs
 from mssbench.scoring.measures import measure
 
@@ -53,10 +54,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Line:
-    """An experiment's cells by metric; None where its scores do not have the metric."""
+    """An experiment's cells by metric; None where its scores do not have the metric.
+
+    ``rank`` is its place in a table that ranks, None for a bound.
+    """
 
     experiment: Experiment
     cells: dict[str, Cell | None]
+    rank: int | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,7 @@ class Table:
     blocks: tuple[Block, ...]
     protocol: Scoring
     config: ReportConfig
+    ranking: Ranking | None = None
 
     @property
     def cells(self) -> list[Cell]:
@@ -106,7 +112,8 @@ def make_table(
 
     Args:
         name: the table's name.
-        definition: title, targets, metrics, aggregations and, optionally, rows (experiments).
+        definition: title, targets, metrics, aggregations and, optionally, rows (experiments) and
+            rank_by (the metric, target and aggregation that decide their order).
         config: the study.
         scores: tidy score table of all runs.
         protocol: how the scores were made.
@@ -118,9 +125,14 @@ def make_table(
     experiments = config.experiments(definition.get("rows"))
     ids = [row.id for experiment in experiments for row in experiment.rows]
     require_runs(scores, ids)
+    scores = scores[scores["run"].isin(ids)]
+    ranking, ranks = None, dict[str, int]()
+    if "rank_by" in definition:
+        ranking = Ranking(**definition["rank_by"])
+        experiments, ranks = ranked(experiments, scores, ranking)
     targets, metrics = definition["targets"], definition["metrics"]
     aggregations = definition["aggregations"]
-    values = aggregate(scores[scores["run"].isin(ids)], targets, metrics, aggregations)
+    values = aggregate(scores, targets, metrics, aggregations)
     found = {
         (entry.run, entry.target, entry.metric, entry.aggregation): entry
         for entry in values.itertuples()
@@ -138,7 +150,11 @@ def make_table(
             target,
             aggregation,
             tuple(
-                Line(each, {metric: cell(each, target, metric, aggregation) for metric in metrics})
+                Line(
+                    each,
+                    {metric: cell(each, target, metric, aggregation) for metric in metrics},
+                    ranks.get(each.name),
+                )
                 for each in experiments
             ),
         )
@@ -152,6 +168,7 @@ def make_table(
         blocks=tuple(mark_best(block, metrics) for block in blocks),
         protocol=protocol,
         config=config,
+        ranking=ranking,
     )
 
 

@@ -10,6 +10,7 @@ from mssbench.data.rendition import Rendition
 from mssbench.report.aggregate import aggregate
 from mssbench.report.config import ReportConfig, Row
 from mssbench.report.scores import gather_scores
+from mssbench.sweeps import tags as sweep_tags
 from mssbench.tracking.connection import reach
 from mssbench.tracking.excerpt import write_excerpt
 from mssbench.tracking.origin import code_tags, process_tags
@@ -60,7 +61,7 @@ def publish(
     for row, key in zip(study.rows, keys(study.rows), strict=True):
         run = attach(connected, row, key)
         run.log_metrics(medians.get(row.id, {}))
-        run.set_tags(tags_of(study, row, run.tags.get("study", "")))
+        run.set_tags(tags_of(study, row, run.tags))
         for kind, paths in files.items():
             for path in paths:
                 run.log_artifact(path, f"{kind}/{study.study}")
@@ -103,25 +104,32 @@ def attach(connected: Any, row: Row, key: str) -> StoredRun:
     return found or StoredRun.create(connected, EXPERIMENT, key, row.id, tags)
 
 
-def tags_of(study: ReportConfig, row: Row, studies: str) -> dict[str, Any]:
+def tags_of(study: ReportConfig, row: Row, before: Mapping[str, str]) -> dict[str, Any]:
     """Return the tags by which runs are found and grouped.
 
     Args:
         study: the study.
         row: one of its rows.
-        studies: the run's tag ``study``: the names of the studies that it is in.
+        before: the run's tags; it may be in other studies and sweeps, too.
     """
-    names = {name for name in studies.split(", ") if name} | {study.study}
     tags = {
-        "study": ", ".join(sorted(names)),
+        "study": joined(before.get("study", ""), study.study),
         "dataset": study.dataset,
         "scale": study.scale,
         "experiment": row.experiment,
         "label": row.label,
         "kind": row.kind,
         "scored": row.id,
+        **sweep_tags(row.sweep, row.swept),
     }
+    if row.sweep is not None:
+        tags["sweep"] = joined(before.get("sweep", ""), row.sweep)
     return tags if row.seed is None else {**tags, "seed": row.seed}
+
+
+def joined(names: str, name: str) -> str:
+    """Return names that are separated by commas, in order, with one more among them."""
+    return ", ".join(sorted({each for each in names.split(", ") if each} | {name}))
 
 
 def medians_of(scores: Sequence[Path]) -> dict[str, Mapping[str, float]]:

@@ -7,11 +7,10 @@ from typing import Annotated, Any, Literal
 from mssbench.augmentation.config import AugmentationConfig, check
 from mssbench.errors import UserError
 from mssbench.stretching.config import StretchingConfig
-from mssbench.training.optimiser_config import Decay, OptimiserConfig, Positive
+from mssbench.training.optimiser_config import Decay, OptimiserConfig
 from mssbench.training.schedule import FineTuningConfig, ScheduleConfig
-from mssbench.training.structure import Maximum, Minimum, structure
+from mssbench.training.structure import Count, Maximum, Minimum, Positive, structure
 
-Count = Annotated[int, Minimum(1)]
 Seed = Annotated[int, Minimum(0)]
 
 
@@ -103,6 +102,20 @@ class AverageConfig:
 
 
 @dataclass(frozen=True)
+class InitialConfig:
+    """The weights that a training begins with.
+
+    Attributes:
+        run: name of the training that made them; where they are of unknown origin,
+            ``weights-`` and their digest.
+        parts: dotted names of the modules that take them, as in ``front_end``; none for all.
+    """
+
+    run: str
+    parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class TrainingOptions:
     """How the model is trained.
 
@@ -170,6 +183,7 @@ class TrainingConfig:
         training: how it is trained.
         seed: seed of the initial weights, of the crops and of their augmentation.
         stretching: further training songs, at other tempos and pitches.
+        initial: the weights to begin with; None for random ones.
         resolved: the map all this was read from, which names the run by its digest.
     """
 
@@ -180,6 +194,7 @@ class TrainingConfig:
     training: TrainingOptions
     seed: Seed
     stretching: StretchingConfig | None = None
+    initial: InitialConfig | None = None
     resolved: dict[str, Any] = field(init=False, default_factory=dict, compare=False, repr=False)
 
     @classmethod

@@ -1,11 +1,60 @@
 """Weights of another run that a training begins with."""
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from torch import Tensor, nn
 
 from mssbench.errors import UserError
+from mssbench.models.weights import opened
+from mssbench.provenance import training_name
+from mssbench.training.config import TrainingConfig
+
+
+def read_initial(file: Path) -> tuple[dict[str, Tensor], str]:
+    """Return the weights of a ``.safetensors`` file and the name of the run that made them.
+
+    Where the file does not say what it was trained with, it is named by what it holds.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    with opened(file) as content:
+        weights = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
+        config = json.loads((content.metadata() or {}).get("config", "{}"))
+    if {"model", "seed"} <= config.keys():
+        return weights, training_name(config)
+    return weights, f"weights-{_digest(dict(sorted(weights.items())))}"
+
+
+def begun_with(config: TrainingConfig, run: str, parts: Sequence[str]) -> TrainingConfig:
+    """Return a configuration that says what its training begins with, and is named by it.
+
+    Args:
+        config: what to train; if it says so already, it must be the same.
+        run: name of the run whose weights are given.
+        parts: of the model, that take them; none for those of the configuration.
+
+    Raises:
+        UserError: the configuration says otherwise.
+    """
+    stated = config.initial
+    if stated is None:
+        initial = {"run": run, "parts": list(parts)}
+        return TrainingConfig.from_dict({**config.resolved, "initial": initial})
+    if run != stated.run:
+        raise UserError(
+            f"the given initial weights are of {run}, initial.run of the configuration is "
+            f"{stated.run}; give that run's"
+        )
+    if parts and tuple(parts) != stated.parts:
+        raise UserError(
+            f"the given parts are {', '.join(parts)}, initial.parts of the configuration is "
+            f"{', '.join(stated.parts) or 'empty, for all'}; give one of them"
+        )
+    return config
 
 
 def begin_with(model: nn.Module, weights: Mapping[str, Tensor], parts: Sequence[str]) -> str:

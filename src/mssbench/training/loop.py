@@ -113,7 +113,11 @@ class Training:
         model = build_fitting(config, rendition)
         self.identity = {"code": source_digest(__name__, type(model).__module__)}
         if initial is not None:
-            self.identity["initial"] = begin_with(model, initial, parts)
+            self.identity["initial"] = begin_with(model, model.taken(initial), parts)
+        elif config.initial is not None:
+            raise UserError(
+                f"initial.run is {config.initial.run}; give the weights of that run to begin with"
+            )
         self.model, terms = model.to(device), counted(self.options.loss)
         self.state = State.begin(self.model, self.options, terms)
         self.objective = Objective(self.model, self.options, rendition.stems)

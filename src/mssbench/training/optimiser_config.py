@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from mssbench.training.structure import Maximum, Minimum
+from mssbench.training.structure import Maximum, Minimum, NotNegative, Positive
 
-Positive = Annotated[float, Minimum(0, excluded=True)]
-NotNegative = Annotated[float, Minimum(0)]
 Decay = Annotated[float, Minimum(0), Maximum(1, excluded=True)]
 """How much of a running mean is kept at each step."""
 

@@ -52,6 +52,11 @@ class Maximum:
         return f"{'below' if self.excluded else 'at most'} {self.value:g}"
 
 
+Count = Annotated[int, Minimum(1)]
+Positive = Annotated[float, Minimum(0, excluded=True)]
+NotNegative = Annotated[float, Minimum(0)]
+
+
 def structure(cls: type[T], value: Any, key: str = "") -> T:
     """Build the dataclass ``cls`` from a map whose keys are its fields.
 

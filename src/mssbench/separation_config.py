@@ -1,0 +1,46 @@
+"""How an experiment separates songs: its key ``separation``."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from mssbench.errors import UserError
+from mssbench.post_processing.chain import PostProcessing
+from mssbench.training.structure import Count, Minimum
+
+
+@dataclass(frozen=True)
+class SeparationConfig(PostProcessing):
+    """How a song is cut for a model, and what is done to the estimates.
+
+    An untrained method is given the whole song at once and heeds the post-processing alone.
+
+    Attributes:
+        segment: length of the model's input (samples).
+        overlap: share of a segment's output that the next one covers too, from 0 to below 1.
+        context: samples that the model hears more than it says at each side of a segment, beside
+            those that it loses by itself. With at least its receptive field to one side, it says
+            what it would say of the whole song.
+        shifts: the estimates are the mean of those of so many copies of the song, delayed at
+            random; 0 does not delay. Demucs takes 10.
+        max_shift: delays are below this (samples; half a second in Demucs' paper), all different.
+        shift_seed: seed of the delays.
+
+    Raises:
+        UserError: the overlap is 1 or more, or there are more shifts than differ.
+    """
+
+    segment: Annotated[int, Minimum(1)]
+    overlap: Annotated[float, Minimum(0)]
+    context: Annotated[int, Minimum(0)] = 0
+    shifts: Annotated[int, Minimum(0)] = 0
+    max_shift: Count = 22_050
+    shift_seed: Annotated[int, Minimum(0)] = 0
+
+    def __post_init__(self) -> None:
+        if self.overlap >= 1:
+            raise UserError(f"separation.overlap is {self.overlap:g}; it must be below 1")
+        if self.shifts > self.max_shift:
+            raise UserError(
+                f"separation.shifts is {self.shifts}; it must be at most separation.max_shift, "
+                f"{self.max_shift}"
+            )
