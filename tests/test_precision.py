@@ -5,10 +5,12 @@ import torch
 from small_runs import HTMD_NET, TASNET, U_NET, assert_same, configuration, run
 
 from mssbench.data.rendition import Rendition
+from mssbench.errors import UserError
 from mssbench.models.registry import build
 from mssbench.training.config import TrainingConfig
+from mssbench.training.loop import Training
 from mssbench.training.objective import Objective, widened
-from mssbench.training.precision import build_scaler, tf32
+from mssbench.training.precision import build_scaler, reproducible, tf32
 from mssbench.training.update import FiniteSteps
 
 CPU = torch.device("cpu")
@@ -112,6 +114,64 @@ def test_the_options_ask_for_the_compiler():
     model = build(U_NET["name"], U_NET["params"])
     objective = Objective(model, TrainingConfig.from_dict(config).training, ())
     assert hasattr(objective.compare, "_torchdynamo_orig_callable")
+
+
+IMAGES = {
+    "name": "m_dense_net",
+    "params": {
+        **{"targets": ["vocals"], "channels": 1, "n_fft": 64, "hop": 32, "width": 4},
+        **{"k_first": 3, "k": 4, "L": 2, "scales": 2},
+    },
+}
+MAGNITUDES = {"magnitudes": {"kind": "mse", "weight": 1.0}}
+
+
+def test_the_order_of_weights_in_memory_changes_no_loss(rendition, tmp_path):
+    # Small steps: Adam's first ones magnify what is rounded otherwise.
+    optimiser, results = {"name": "adam", "lr": 1e-5}, {}
+    for last in (False, True):
+        config = configuration(
+            IMAGES, epochs=2, channels_last=last, loss=MAGNITUDES, optimiser=optimiser
+        )
+        results[last] = run(config, rendition, tmp_path / str(last))
+    for row, expected in zip(results[True].history, results[False].history, strict=True):
+        for loss in ("train_loss", "valid_loss"):
+            assert row[loss] == pytest.approx(expected[loss], rel=1e-4)
+    # As files of weights hold them.
+    assert all(values.is_contiguous() for values in results[True].weights.values())
+
+
+def test_the_weights_of_images_lie_channel_by_channel_if_asked(rendition):
+    config = TrainingConfig.from_dict(configuration(IMAGES, channels_last=True, loss=MAGNITUDES))
+    model = Training(config, rendition, CPU).model
+    images = [values for values in model.parameters() if values.dim() == 4 and values.shape[1] > 1]
+    assert images
+    assert all(values.is_contiguous(memory_format=torch.channels_last) for values in images)
+
+
+def unrepeatable():
+    """Do what torch knows no way to repeat, on no device."""
+    torch.zeros(3).put_(torch.tensor([0, 0]), torch.tensor([1.0, 2.0]))
+
+
+def test_what_cannot_be_repeated_is_warned_of_or_refused():
+    with pytest.warns(UserWarning, match="put_"), reproducible(CPU):
+        unrepeatable()
+    with (
+        pytest.raises(UserError, match=r"training\.deterministic: .*put_.* choose false"),
+        reproducible(CPU, strict=True),
+    ):
+        unrepeatable()
+    unrepeatable()
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("model", [U_NET, TASNET, HTMD_NET], ids=["u_net", "tasnet", "htmd_net"])
+def test_a_gpu_repeats_itself_if_asked(rendition, tmp_path, model):
+    config = configuration(model, epochs=2, deterministic=True)
+    one, other = (run(config, rendition, tmp_path / n, device="cuda") for n in "ab")
+    assert_same(one, other)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -14,8 +14,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from mssbench.cli import RUN_AGAIN, USER_ERROR, main
-from mssbench.commands.train import STOP_SIGNALS
 from mssbench.provenance import digest
+from mssbench.training.stopping import STOP_SIGNALS
 
 CONFIG = {
     "dataset": {"name": "tiny"},

@@ -39,7 +39,8 @@ def test_what_is_left_out_changes_nothing():
     left_out = {
         **{"schedule": None, "warm_up": 0, "fine_tuning": None, "clip_norm": None},
         **{"accumulate": 1, "average": None, "score": "loss", "precision": "float32"},
-        **{"tf32": None, "compile": False},
+        **{"tf32": None, "compile": False, "channels_last": False, "deterministic": False},
+        **{"score_on": "windows"},
     }
     assert read() == read(**left_out)
     assert read().optimiser == AdamConfig("adam", 1e-4, (0.9, 0.999), 1e-8, 0.0)
@@ -93,7 +94,10 @@ def test_schedules_and_phases_are_read():
         ),
         ({"average": {"decay": 1}}, ["training.average.decay is 1", "below 1"]),
         ({"average": 0.9}, ["training.average is 0.9", "map"]),
-        ({"score": "sdr"}, ["training.score is 'sdr'", "loss, si_sdr, train_loss"]),
+        ({"score": "sdr"}, ["training.score is 'sdr'", "loss, si_sdr, median_sdr, train_loss"]),
+        ({"score_on": "chunks"}, ["training.score_on is 'chunks'", "windows, songs"]),
+        ({"channels_last": 1}, ["training.channels_last is 1", "true or false"]),
+        ({"deterministic": "yes"}, ["training.deterministic is 'yes'", "true or false"]),
         ({"precision": "half"}, ["training.precision is 'half'", "float32, bf16, fp16"]),
         ({"compile": 1}, ["training.compile is 1", "true or false"]),
         ({"tf32": "yes"}, ["training.tf32 is 'yes'", "true or false"]),

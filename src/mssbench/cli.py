@@ -7,6 +7,7 @@ import argparse
 import errno
 import importlib
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -51,14 +52,17 @@ def start_logging(log_file: Path | None) -> None:
         log_file: the declared log, or None for the screen alone.
     """
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
-    if log_file is not None:
+    # Of the processes that torchrun starts, the first one speaks for all.
+    first = os.environ.get("RANK", "0") == "0"
+    if log_file is not None and first:
         log_file.parent.mkdir(parents=True, exist_ok=True)
         stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S.%f")
         attempt = log_file.with_name(f"{log_file.stem}.{stamp}{log_file.suffix}")
         handlers.append(logging.FileHandler(attempt))
         log_file.unlink(missing_ok=True)
         log_file.symlink_to(attempt.name)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers)
+    level = logging.INFO if first else logging.ERROR
+    logging.basicConfig(level=level, format="%(message)s", handlers=handlers)
     logging.captureWarnings(True)
 
 

@@ -35,14 +35,17 @@ class Progress:
         unit: the name of a piece.
         done: pieces that were finished before, as in a continued run; they do not count for the
             rate.
+        shown: whether to say anything; of several processes at one piece of work, one does.
     """
 
-    def __init__(self, what: str, total: int, unit: str = "songs", done: int = 0) -> None:
-        self.what, self.total, self.unit = what, total, unit
+    def __init__(
+        self, what: str, total: int, unit: str = "songs", done: int = 0, *, shown: bool = True
+    ) -> None:
+        self.what, self.total, self.unit, self.shown = what, total, unit, shown
         self.done = self._before = done
         self._start = self._last = time.monotonic()
         self._bar = None
-        if sys.stderr.isatty():
+        if shown and sys.stderr.isatty():
             from tqdm import tqdm
 
             scaled = unit == "bytes"
@@ -60,6 +63,8 @@ class Progress:
         if self._bar is not None:
             self._bar.set_postfix_str(note, refresh=False)
             self._bar.update(pieces)
+            return
+        if not self.shown:
             return
         now = time.monotonic()
         if now - self._last >= SECONDS_BETWEEN_LINES or self.done == self.total:

@@ -3,14 +3,20 @@ import shutil
 
 
 def gpus(wildcards):
-    """Return 1 where training will use a GPU of this machine; a cluster's profile says its own."""
+    """Return 1 where training will use a GPU of this machine; a cluster's profile says its own.
+
+    A profile that says more (set-resources: {train: {gpu: 4}}) has each training use as many.
+    """
     found = config["device"] == "auto" and shutil.which("nvidia-smi") is not None
     return int(config["device"] == "cuda" or found)
 
 
 def memory(megabytes):
-    """Return a resource function that asks for more at each attempt."""
-    return lambda wildcards, attempt: megabytes * attempt
+    """Return a resource function that asks for more at each attempt.
+
+    Up to four times as much: the later attempts of a training are those of its time limit.
+    """
+    return lambda wildcards, attempt: megabytes * min(attempt, 4)
 
 
 def scoring_processes(wildcards):

@@ -40,6 +40,7 @@ rule train:
         "results/{dataset}/{scale}/logs/train/{trained}.cost.tsv"
     # Before more songs are stretched, those that are there shall train and go.
     priority: 1
+    retries: config["retries"]
     conda:
         "../../envs/environment.yaml"
     threads: 1
@@ -47,6 +48,8 @@ rule train:
         gpu=gpus,
         mem_mb=memory(8000),
         runtime=1440,
+        # Not scarce, but told to the command as the runtime is.
+        retries=config["retries"],
     params:
         config=lambda wildcards: as_json(
             trained_part(TRAINED[wildcards.trained].config)
@@ -73,8 +76,17 @@ rule train:
         ),
     message:
         "Training {wildcards.trained}"
+    # By resources, as params name what is trained: neither the number of GPUs nor the time that a
+    # job may take changes that. The budget leaves a twentieth of the runtime for saving.
     shell:
-        "mssbench train --config {params.config:q} --rendition {params.songs} {params.initial}"
+        "start=mssbench; budget=;"
+        " if [ {resources.gpu} -gt 1 ]; then"
+        " start='torchrun --standalone --nproc-per-node {resources.gpu}"
+        " --signals-to-handle SIGTERM,SIGINT,SIGUSR1 -m -- mssbench'; fi;"
+        " if [ {resources.retries} -gt 0 ]; then"
+        ' budget="--budget $(( {resources.runtime} * 57 ))"; fi;'
+        " $start train $budget --config {params.config:q} --rendition {params.songs}"
+        " {params.initial}"
         " --checkpoints {params.checkpoints} --device {params.device} --threads {threads}"
         " --tag dataset={wildcards.dataset} --tag scale={wildcards.scale} --tag code={params.code}"
         " {params.sweep}"

@@ -59,3 +59,15 @@ def positive(text: str) -> int:
     if number < 1:
         raise ValueError(number)
     return number
+
+
+def positive_seconds(text: str) -> float:
+    """Read a time above 0 (s) from the command line.
+
+    Raises:
+        ValueError: it is another.
+    """
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise ValueError(number)
+    return number

@@ -3,29 +3,21 @@
 import argparse
 import csv
 import json
-import logging
 import platform
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from mssbench import __version__
 from mssbench.atomic import atomic_path, write_json
-from mssbench.commands.options import choose_device, positive, read_config
+from mssbench.commands.options import choose_device, positive, positive_seconds, read_config
 from mssbench.errors import UserError
 from mssbench.provenance import digest, training_name
+from mssbench.training.stopping import stop_requests
 
 if TYPE_CHECKING:
     from mssbench.training.config import TrainingConfig
     from mssbench.training.result import Result
-
-# What schedulers send before they kill a job, and Ctrl-C.
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
-
-log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,6 +58,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="between two checkpoints within an epoch (default: 300)",
     )
     parser.add_argument(
+        "--budget",
+        type=positive_seconds,
+        metavar="SECONDS",
+        help="after which to save and stop with code 75; to be continued (default: none)",
+    )
+    parser.add_argument(
         "--tag",
         type=tag,
         action="append",
@@ -86,12 +84,14 @@ def tag(word: str) -> tuple[str, str]:
 def run(args: argparse.Namespace) -> None:
     """Train, write the outputs, then remove the checkpoints.
 
+    Started by torchrun, all its processes train together; the first one tracks and writes.
+
     Raises:
         UserError: the configuration, the rendition, the checkpoints or the device do not fit, or
             training has diverged.
-        Interrupted: a signal asked to stop; the same command continues.
+        Interrupted: a signal asked to stop, or the budget is spent; the same command continues.
     """
-    with stop_requests() as should_stop:
+    with stop_requests(args.budget) as should_stop:
         resolved = read_config(args.config)
         train_and_write(args, resolved, should_stop)
 
@@ -103,9 +103,10 @@ def train_and_write(
     import torch
 
     from mssbench.data.rendition import Rendition
-    from mssbench.tracking import start_run, training_key
+    from mssbench.tracking import Run, start_run, training_key
     from mssbench.training import checkpoint
     from mssbench.training.config import TrainingConfig
+    from mssbench.training.distributed import joined
     from mssbench.training.initial import begun_with, read_initial
     from mssbench.training.loop import train
 
@@ -119,40 +120,25 @@ def train_and_write(
     torch.set_num_threads(args.threads)
     rendition = Rendition.open(args.rendition)
     name, tags = training_name(config.resolved), tags_of(config, dict(args.tag))
-    with start_run(name, training_key(name), config.resolved, tags) as tracked:
-        result = train(
-            config,
-            rendition,
-            args.checkpoints,
-            device,
-            initial=initial,
-            parts=config.initial.parts if config.initial else (),
-            on_epoch=lambda row: tracked.log_epoch(int(row["epoch"]), row),
-            should_stop=should_stop,
-            seconds_between_checkpoints=args.checkpoint_seconds,
-        )
-        write_outputs(args, config, result, device)
-        checkpoint.clear(args.checkpoints)
-
-
-@contextmanager
-def stop_requests() -> Iterator[Callable[[], bool]]:
-    """Yield a function that tells whether one of `STOP_SIGNALS` has come.
-
-    None of them kills meanwhile, not even when it comes again: schedulers and shells often send
-    one signal to a job twice.
-    """
-    asked = []
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        asked.append(number)
-
-    before = {number: signal.signal(number, ask) for number in STOP_SIGNALS}
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with joined(device) as ranks:
+        first = ranks.is_first
+        key = training_key(name)
+        with start_run(name, key, config.resolved, tags) if first else Run() as tracked:
+            result = train(
+                config,
+                rendition,
+                args.checkpoints,
+                device,
+                initial=initial,
+                parts=config.initial.parts if config.initial else (),
+                on_epoch=lambda row: tracked.log_epoch(int(row["epoch"]), row),
+                should_stop=should_stop,
+                seconds_between_checkpoints=args.checkpoint_seconds,
+                ranks=ranks,
+            )
+            if first:
+                write_outputs(args, config, result, device, ranks.count)
+                checkpoint.clear(args.checkpoints)
 
 
 def tags_of(config: "TrainingConfig", given: dict[str, str]) -> dict[str, str]:
@@ -167,7 +153,11 @@ def tags_of(config: "TrainingConfig", given: dict[str, str]) -> dict[str, str]:
 
 
 def write_outputs(
-    args: argparse.Namespace, config: "TrainingConfig", result: "Result", device: str
+    args: argparse.Namespace,
+    config: "TrainingConfig",
+    result: "Result",
+    device: str,
+    processes: int,
 ) -> None:
     """Write weights, history and, last, the run's description."""
     import torch
@@ -201,6 +191,7 @@ def write_outputs(
             "stopped_because": result.stopped_because,
             "initial": initial and {"file": args.initial.name, **initial},
             "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
+            "processes": processes,
             "versions": versions,
         },
     )

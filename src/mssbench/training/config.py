@@ -138,15 +138,24 @@ class TrainingOptions:
         clip_norm: norm to which the gradient is shortened where it is longer.
         accumulate: parts, one after the other, in which a batch is computed to need less memory.
             The step is that of the whole batch up to rounding, but for batch normalisation and
-            losses that look across the batch.
+            losses that look across the batch. Several processes divide the parts between them;
+            their batch normalisation looks across what all compute at a time.
         average: has the running mean of the weights validated, chosen as best and saved.
         score: decides which epoch is best: the validation ``loss``, ``si_sdr`` (the validation
-            songs' mean in dB, higher is better), or ``train_loss``. Without validation songs
-            ``loss`` is the training loss too.
+            songs' mean in dB, higher is better), ``median_sdr`` (the median in dB over seconds,
+            then over songs: `mssbench.training.score.MedianSdr`), or ``train_loss``. Without
+            validation songs ``loss`` is the training loss too.
+        score_on: whether a score in dB looks at validation's ``windows``, as long as the crops,
+            one by one, or at whole ``songs``, joined from them. Losses look at windows.
         precision: ``float32``, or in which 16-bit numbers autocast computes where it may.
         tf32: whether a GPU may round factors to 10 bits; None keeps torch's choice, in
             convolutions alone.
         compile: whether torch compiles the model.
+        channels_last: whether the weights of two-dimensional convolutions, and so what they
+            compute, lie channel by channel in memory, which a GPU may find faster.
+        deterministic: whether a GPU repeats its results bit for bit, which takes slower kernels;
+            a model with an operation that torch cannot repeat there is refused. A CPU repeats
+            them anyway, with the same number of threads.
     """
 
     crops: CropsConfig
@@ -164,10 +173,13 @@ class TrainingOptions:
     clip_norm: Positive | None = None
     accumulate: Count = 1
     average: AverageConfig | None = None
-    score: Literal["loss", "si_sdr", "train_loss"] = "loss"
+    score: Literal["loss", "si_sdr", "median_sdr", "train_loss"] = "loss"
+    score_on: Literal["windows", "songs"] = "windows"
     precision: Literal["float32", "bf16", "fp16"] = "float32"
     tf32: bool | None = None
     compile: bool = False
+    channels_last: bool = False
+    deterministic: bool = False
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from mssbench.data.rendition import Rendition, RenditionSong
 from mssbench.data.sample_format import decode_into
 from mssbench.errors import UserError
 from mssbench.training.config import CropsConfig, RandomCropsConfig
+from mssbench.training.shares import Part, all_of, share_of
 from mssbench.training.voiced import VoicedPlaces
 
 Indices = npt.NDArray[np.int64]
@@ -83,7 +84,7 @@ class Crops(ABC):
         if not 0 <= rank < ranks:
             raise ValueError(f"rank is {rank}; it must be from 0 to {ranks - 1}")
         songs, starts = self.places(n)
-        own = slice(len(songs) * rank // ranks, len(songs) * (rank + 1) // ranks)
+        own = share_of(len(songs), rank, ranks)
         return songs[own], starts[own]
 
     def batch(self, n: int, rank: int = 0, ranks: int = 1) -> Tensor:
@@ -229,7 +230,9 @@ def make_crops(
     return WindowCrops(rendition, songs, config.samples, batch_size, seed, margin=margin)
 
 
-def read_ahead(crops: Crops, first: int, last: int, pin: bool = False) -> Iterator[Tensor]:
+def read_ahead(
+    crops: Crops, first: int, last: int, pin: bool = False, part: Part = all_of
+) -> Iterator[Tensor]:
     """Yield batches ``first`` to ``last - 1`` in order, the next ones read while one is in use.
 
     Args:
@@ -237,11 +240,17 @@ def read_ahead(crops: Crops, first: int, last: int, pin: bool = False) -> Iterat
         first: number of the first batch.
         last: number behind the last batch.
         pin: whether to give page-locked memory, from which a GPU copies without waiting.
+        part: which share of each batch to read.
     """
+    # A thread of its own begins with the first GPU, which may be another process's.
+    gpu = torch.cuda.current_device() if pin else None
 
     def read(n: int) -> Tensor:
-        batch = crops.batch(n)
-        return batch.pin_memory() if pin else batch
+        batch = crops.batch(n, *part(n))
+        if gpu is None:
+            return batch
+        torch.cuda.set_device(gpu)
+        return batch.pin_memory()
 
     with ThreadPoolExecutor(max_workers=READERS) as readers:
         pending = deque(readers.submit(read, n) for n in range(first, min(first + READERS, last)))

@@ -8,6 +8,7 @@ from mssbench.data.rendition import Rendition
 from mssbench.data.splits import split_songs
 from mssbench.training.config import TrainingConfig
 from mssbench.training.crops import WindowCrops, make_crops
+from mssbench.training.distributed import ALONE, Ranks
 from mssbench.training.feed import Feed, augmented, downmixed
 from mssbench.training.resident import on_device
 
@@ -23,13 +24,19 @@ class Feeds:
         rendition: the audio.
         device: where to train.
         channels: audio channels of the model.
+        ranks: the processes that train together.
     """
 
     def __init__(
-        self, config: TrainingConfig, rendition: Rendition, device: torch.device, channels: int
+        self,
+        config: TrainingConfig,
+        rendition: Rendition,
+        device: torch.device,
+        channels: int,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.options, self.seed, self.device = config.training, config.seed, device
-        self.rendition, self.channels = rendition, channels
+        self.rendition, self.channels, self.ranks = rendition, channels, ranks
         self.split = split_songs(rendition, config.split)
         self._feed: Feed | None = None
 
@@ -49,9 +56,16 @@ class Feeds:
             options.crops, self.rendition, self.split.train, batch_size, seed, margin=longer
         )
         held = on_device(self.crops, self.device, options.memory_gb)
-        change = augmented(Chain(options.augmentation, seed))
-        normalise = options.normalise == "song"
-        return Feed(self.crops, self.device, change, held=held, normalise=normalise)
+        chain = Chain(options.augmentation, seed)
+        return Feed(
+            self.crops,
+            self.device,
+            augmented(chain),
+            held=held,
+            normalise=options.normalise == "song",
+            ranks=self.ranks,
+            mixing=len(chain.steps) > 0,
+        )
 
     def validation(self) -> Feed | None:
         """Return the batches of validation, or None if no song is for it."""
@@ -62,8 +76,13 @@ class Feeds:
         batch_size = -(-options.batch_size // options.accumulate)
         # Validation hears the whole songs in order, whatever the crops, so that epochs compare.
         windows = WindowCrops(self.rendition, self.split.valid, options.crops.samples, batch_size)
-        heard = downmixed(self.channels)
-        return Feed(windows, self.device, heard, normalise=options.normalise == "song")
+        return Feed(
+            windows,
+            self.device,
+            downmixed(self.channels),
+            normalise=options.normalise == "song",
+            ranks=self.ranks,
+        )
 
     def songs(self, n: int) -> str:
         """Return the names of the songs that training batch ``n`` is cut from."""

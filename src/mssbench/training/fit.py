@@ -5,7 +5,7 @@ from mssbench.data.rendition import Rendition
 from mssbench.errors import UserError
 from mssbench.models.base import Separator
 from mssbench.models.registry import build
-from mssbench.training.config import TrainingConfig
+from mssbench.training.config import TrainingConfig, TrainingOptions
 from mssbench.training.losses import probes_of
 
 
@@ -43,6 +43,27 @@ def build_fitting(config: TrainingConfig, rendition: Rendition) -> Separator:
     _check_length(config.training.crops.samples, model, name)
     _check_names(config, rendition, model)
     return model
+
+
+def check_shares(options: TrainingOptions, processes: int) -> None:
+    """Check that each process has something to do.
+
+    Args:
+        options: the batch sizes.
+        processes: how many train together.
+
+    Raises:
+        UserError: a batch has fewer examples.
+    """
+    sizes = {"batch_size": options.batch_size}
+    if options.fine_tuning:
+        sizes["fine_tuning.batch_size"] = options.fine_tuning.batch_size
+    for key, size in sizes.items():
+        if size < processes:
+            raise UserError(
+                f"training.{key} is {size}, but {processes} processes share a batch; give "
+                f"torchrun --nproc-per-node {size} or fewer, or a larger batch"
+            )
 
 
 def _check_names(config: TrainingConfig, rendition: Rendition, model: Separator) -> None:

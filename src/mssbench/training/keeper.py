@@ -8,6 +8,7 @@ from typing import Any
 
 from mssbench.errors import Interrupted
 from mssbench.training import checkpoint
+from mssbench.training.distributed import ALONE, Ranks
 from mssbench.training.state import State
 
 log = logging.getLogger(__name__)
@@ -21,12 +22,20 @@ class Keeper:
         run: what decides the run's course, as `mssbench.training.checkpoint` compares it.
         seconds: between two checkpoints within an epoch.
         should_stop: tells whether the run is asked to stop.
+        ranks: the processes that train together. One asked to stop stops all; the first writes
+            and reads for all.
     """
 
     def __init__(
-        self, folder: Path, run: dict[str, Any], seconds: float, should_stop: Callable[[], bool]
+        self,
+        folder: Path,
+        run: dict[str, Any],
+        seconds: float,
+        should_stop: Callable[[], bool],
+        ranks: Ranks = ALONE,
     ) -> None:
         self.folder, self.run, self.seconds, self.should_stop = folder, run, seconds, should_stop
+        self.ranks = ranks
         self._counted = self._saved = time.monotonic()
 
     def restore(self, state: State) -> None:
@@ -35,8 +44,11 @@ class Keeper:
         Raises:
             UserError: it belongs to another run.
         """
-        saved = checkpoint.load(self.folder, self.run)
+        saved = self.ranks.from_first(lambda: checkpoint.load(self.folder, self.run))
         if saved is not None:
+            # Each process's own; the run may have had fewer of them.
+            states = saved["random"]
+            saved["random"] = states[min(self.ranks.rank, len(states) - 1)]
             state.load_state_dict(saved)
             log.info("continuing after step %d, in epoch %d", state.step, state.epoch + 1)
 
@@ -49,7 +61,10 @@ class Keeper:
     def save(self, state: State) -> None:
         """Write a checkpoint."""
         self.count_time(state)
-        checkpoint.save(self.folder, self.run, state.state_dict())
+        saved = state.state_dict()
+        saved["random"] = self.ranks.gather(saved["random"])
+        if self.ranks.is_first:
+            checkpoint.save(self.folder, self.run, saved)
         self._saved = time.monotonic()
 
     def save_if_due(self, state: State) -> None:
@@ -58,8 +73,9 @@ class Keeper:
         Raises:
             Interrupted: the run is asked to stop.
         """
-        stop = self.should_stop()
-        if stop or time.monotonic() - self._saved >= self.seconds:
+        old = time.monotonic() - self._saved >= self.seconds
+        stop, due = self.ranks.any(self.should_stop(), old)
+        if stop or due:
             self.save(state)
         if stop:
             raise Interrupted(

@@ -20,9 +20,16 @@ class Levels:
         self.crops = crops
         self._levels = np.array([level(stems[0]) for stems in crops.audio], dtype=np.float32)
 
-    def normalised(self, stems: Tensor, n: int) -> Tensor:
-        """Return batch ``n`` (batch, stems, channels, samples), each crop over its song's level."""
-        songs, _ = self.crops.share(n)
+    def normalised(self, stems: Tensor, n: int, rank: int = 0, ranks: int = 1) -> Tensor:
+        """Return batch ``n`` (batch, stems, channels, samples), each crop over its song's level.
+
+        Args:
+            stems: the batch, or a rank's share of it.
+            n: number of the batch.
+            rank: whose share, as `Crops.batch` counts.
+            ranks: how many there are.
+        """
+        songs, _ = self.crops.share(n, rank, ranks)
         levels = torch.from_numpy(self._levels[songs]).to(stems.device, non_blocking=True)
         return stems / levels[:, None, None, None]
 

@@ -16,22 +16,23 @@ from mssbench.errors import UserError
 from mssbench.models.registry import parameter_count
 from mssbench.progress import Progress
 from mssbench.provenance import source_digest
+from mssbench.training.batch_norm import normalise_together
 from mssbench.training.config import TrainingConfig
+from mssbench.training.distributed import ALONE, Ranks
 from mssbench.training.feed import Mixtures
 from mssbench.training.feeds import Feeds
-from mssbench.training.fit import build_fitting
+from mssbench.training.fit import build_fitting, check_shares
 from mssbench.training.history import advice, diverged, note_of, row_of
 from mssbench.training.initial import begin_with
 from mssbench.training.keeper import Keeper
 from mssbench.training.losses import counted
-from mssbench.training.means import Means
 from mssbench.training.memory import is_out_of_memory, out_of_memory, telling_out_of_memory
 from mssbench.training.objective import Objective
 from mssbench.training.precision import reproducible, tf32
 from mssbench.training.result import Result, StopReason
-from mssbench.training.score import MeanSiSdr
 from mssbench.training.state import Row, State
 from mssbench.training.update import FiniteSteps
+from mssbench.training.validation import Validation
 
 # Reading the losses makes a GPU wait, so they are looked at once in so many steps. A run whose
 # steps were not finite for as long has diverged.
@@ -51,6 +52,7 @@ def train(
     on_epoch: Callable[[Row], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     seconds_between_checkpoints: float = 300.0,
+    ranks: Ranks = ALONE,
 ) -> Result:
     """Train a model, from its last checkpoint if there is one.
 
@@ -67,6 +69,8 @@ def train(
             was killed between this call and the checkpoint that follows.
         should_stop: asked before each step; True saves the state and raises `Interrupted`.
         seconds_between_checkpoints: within an epoch; each epoch's end is saved anyway.
+        ranks: the processes that train together, each of which calls this; all return the same.
+            The steps are those of one process up to rounding, but for dropout.
 
     Raises:
         UserError: the configuration does not fit the rendition, the model, the initial weights,
@@ -75,13 +79,15 @@ def train(
     """
     options = config.training
     told = telling_out_of_memory(options.batch_size, options.crops.samples)
-    with told, reproducible(torch.device(device)), tf32(options.tf32):
-        training = Training(config, rendition, torch.device(device), initial, parts)
+    repeated = reproducible(torch.device(device), strict=options.deterministic)
+    with told, repeated, tf32(options.tf32):
+        training = Training(config, rendition, torch.device(device), initial, parts, ranks=ranks)
         keeper = Keeper(
             checkpoints,
             {**config.resolved, "audio": rendition.digest, **training.identity},
             seconds_between_checkpoints,
             should_stop or (lambda: False),
+            ranks,
         )
         return training.run(keeper, on_epoch or (lambda row: None))
 
@@ -95,6 +101,7 @@ class Training:
         device: where to compute.
         initial: state of a model to begin with.
         parts: of the model, that take it.
+        ranks: the processes that train together.
 
     Attributes:
         identity: what decides the run's course beside its configuration and its audio.
@@ -107,8 +114,11 @@ class Training:
         device: torch.device,
         initial: Mapping[str, Tensor] | None = None,
         parts: Sequence[str] = (),
+        *,
+        ranks: Ranks = ALONE,
     ) -> None:
-        self.config, self.options = config, config.training
+        self.config, self.options, self.ranks = config, config.training, ranks
+        check_shares(self.options, ranks.count)
         torch.manual_seed(config.seed)
         model = build_fitting(config, rendition)
         self.identity = {"code": source_digest(__name__, type(model).__module__)}
@@ -118,18 +128,19 @@ class Training:
             raise UserError(
                 f"initial.run is {config.initial.run}; give the weights of that run to begin with"
             )
-        self.model, terms = model.to(device), counted(self.options.loss)
-        self.state = State.begin(self.model, self.options, terms)
+        if ranks.rank:
+            # From here on each draws for examples of its own.
+            torch.manual_seed(config.seed + (ranks.rank << 32))
+        self.model = model.to(device)
+        if self.options.channels_last:
+            self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        normalise_together(self.model, ranks)
+        self.state = State.begin(self.model, self.options, counted(self.options.loss))
         self.objective = Objective(self.model, self.options, rendition.stems)
-        self.validated = Objective(self.state.validated, self.options, rendition.stems)
-        self.means, self.si_sdr = Means(terms, device), MeanSiSdr(device)
-        self.feeds = Feeds(config, rendition, device, self.model.channels)
-        self.validation = self.feeds.validation()
-        if self.validation is None and self.options.score == "si_sdr":
-            raise UserError(
-                "training.score is 'si_sdr', but the split leaves no song for validation; choose "
-                "'loss' or another split"
-            )
+        self.feeds = Feeds(config, rendition, device, self.model.channels, ranks)
+        self.validation = Validation(
+            self.state.validated, self.options, rendition, self.feeds, ranks
+        )
 
     def run(self, keeper: Keeper, on_epoch: Callable[[Row], None]) -> Result:
         """Train to the end, saving and restoring through ``keeper``."""
@@ -139,16 +150,25 @@ class Training:
         if state.step == 0:
             self.model.prepare(Mixtures(feed, self.objective.names))
         update = FiniteSteps(
-            self.model, state.optimiser, clip_norm=self.options.clip_norm, scaler=state.scaler
+            self.model,
+            state.optimiser,
+            clip_norm=self.options.clip_norm,
+            scaler=state.scaler,
+            ranks=self.ranks,
         )
         left = (self.options.epochs - state.epoch) * feed.steps_per_epoch - state.steps_of_epoch
-        progress = Progress(f"train {name}", state.step + left, "steps", done=state.step)
+        progress = Progress(
+            *(f"train {name}", state.step + left, "steps"),
+            done=state.step,
+            shown=self.ranks.is_first,
+        )
         try:
             while (reason := self.finished()) is None:
                 self.finish_steps(update, keeper, progress)
-                self.validate(keeper)
+                # A validation that is stopped is repeated: the state still stands before it.
+                validation = self.validation.run(lambda: keeper.save_if_due(state))
                 keeper.count_time(state)
-                on_epoch(self.end_epoch())
+                on_epoch(self.end_epoch(validation))
                 keeper.save(state)
         finally:
             progress.close()
@@ -185,54 +205,38 @@ class Training:
         batches = feed.batches(numbers.start, numbers.stop)
         for n, batch in zip(numbers, batches, strict=True):
             keeper.save_if_due(state)
-            self.step(update, batch)
+            self.step(update, batch, n)
             if state.step % STEPS_BETWEEN_LOOKS == 0:
                 if int(state.bad[0]) >= STEPS_BETWEEN_LOOKS:
                     raise diverged(self.config, state, n, self.feeds.songs(n))
                 note = note_of(state, self.options.epochs)
             progress.advance(note=note)
 
-    def step(self, update: FiniteSteps, batch: Tensor) -> None:
-        """Take a step on a batch (batch, stems, channels, samples)."""
-        pieces, samples = self.options.accumulate, self.options.crops.samples
+    def step(self, update: FiniteSteps, batch: Tensor, n: int) -> None:
+        """Take a step on batch ``n``, or a share of it (examples, stems, channels, samples)."""
+        feed, options = self.feeds.training(self.state.schedule.batch_size), self.options
+        pieces = feed.pieces(n, options.accumulate)
         self.state.set_rate()
         try:
-            total, terms, left_out = update.take(self.objective, batch, pieces)
+            total, terms, left_out = update.take(self.objective, batch, pieces, feed.weight(n))
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
         else:
-            self.state.count_step(total, terms, len(batch), left_out)
+            self.state.count_step(total, terms, feed.size(n), left_out)
             return
-        raise out_of_memory(
-            lambda examples: update.gradients(self.objective, examples, 1), batch, pieces, samples
-        )
+        with self.ranks.apart():
+            raise out_of_memory(
+                lambda examples: update.gradients(self.objective, examples, 1),
+                *(batch, pieces, options.crops.samples, self.ranks.count),
+            )
 
-    def validate(self, keeper: Keeper) -> None:
-        """Compute the validation losses, and the score, if there are validation songs."""
-        self.means.reset()
-        self.si_sdr.reset()
-        if self.validation is None:
-            keeper.save_if_due(self.state)
-            return
-        self.state.validated.eval()
-        steps = self.validation.steps_per_epoch
-        with torch.inference_mode():
-            for batch in self.validation.batches(0, steps):
-                # The state still stands before the validation, which a continued run repeats.
-                keeper.save_if_due(self.state)
-                self.means.add(*self.validated(batch), len(batch))
-                if self.options.score == "si_sdr":
-                    self.si_sdr.add(*self.validated.estimates(batch))
-
-    def end_epoch(self) -> Row:
-        """Close the epoch and return its row of the history."""
+    def end_epoch(self, validation: dict[str, float]) -> Row:
+        """Close the epoch with what validation found; return its row of the history."""
         state, schedule = self.state, self.state.schedule
         state.epoch += 1
-        training, validation = state.means.values(), self.means.values()
-        if self.options.score == "si_sdr":
-            validation["score"] = self.si_sdr.value()
-        trained = self.validation is None or self.options.score == "train_loss"
+        training = state.means.values()
+        trained = self.validation.feed is None or self.options.score == "train_loss"
         state.consider(training["loss"] if trained else validation.get("score", validation["loss"]))
         row = row_of(state, training, validation, schedule.lr(state.step - 1))
         schedule.end_epoch(state.waited)

@@ -23,9 +23,9 @@ class Means:
         self.sums = torch.zeros(len(self.names) + 1, dtype=torch.float64, device=device)
 
     def add(
-        self, total: Tensor, parts: Mapping[str, Tensor], items: int, skip: Tensor | None = None
+        self, total: Tensor, parts: Mapping[str, Tensor], items: float, skip: Tensor | None = None
     ) -> None:
-        """Count the mean losses of a batch of ``items``, unless ``skip`` is true."""
+        """Count the mean losses of ``items`` (or a share of them), unless ``skip`` is true."""
         ones = torch.ones_like(total)
         row = torch.stack([total, *parts.values(), ones]).detach().double() * items
         self.sums += row if skip is None else torch.where(skip, torch.zeros_like(row), row)

@@ -37,7 +37,11 @@ def telling_out_of_memory(batch_size: int, samples: int) -> Iterator[None]:
 
 
 def out_of_memory(
-    attempt: Callable[[Tensor], object], batch: Tensor, pieces: int, samples: int
+    attempt: Callable[[Tensor], object],
+    batch: Tensor,
+    pieces: int,
+    samples: int,
+    processes: int = 1,
 ) -> UserError:
     """Return the error for a batch that did not fit, with the largest part of it that does.
 
@@ -45,15 +49,18 @@ def out_of_memory(
 
     Args:
         attempt: what did not fit; it is tried with fewer and fewer examples.
-        batch: the examples, on their device.
+        batch: the examples, on their device; of several processes, this one's share.
         pieces: parts in which they were computed one after the other.
         samples: length of a crop.
+        processes: how many train together, and divide what is accumulated between them.
     """
     examples = -(-len(batch) // pieces)
     fits = largest_fitting(attempt, batch[:examples])
+    wanted = processes * -(-len(batch) // max(fits, 1))
     parts = f" in {pieces} parts" if pieces > 1 else ""
+    parts += " in each process" if processes > 1 else ""
     advice = (
-        f"{fits} crops at once do fit: set training.accumulate to {-(-len(batch) // fits)}, or "
+        f"{fits} crops at once do fit: set training.accumulate to {wanted}, or "
         if fits
         else "not even one crop fits: "
     )

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mssbench.data.sample_format import FULL_SCALE
 from mssbench.training.crops import Crops, read_ahead
+from mssbench.training.shares import Part, all_of
 
 # The rest is for the model, its optimiser and its activations, which grow after the measurement.
 SHARE_OF_FREE_MEMORY = 0.5
@@ -96,9 +97,21 @@ def allowed_bytes(device: torch.device, memory_gb: float | None) -> int:
 
 
 def batches(
-    crops: Crops | ResidentCrops, first: int, last: int, device: torch.device
+    crops: Crops | ResidentCrops,
+    first: int,
+    last: int,
+    device: torch.device,
+    part: Part = all_of,
 ) -> Iterator[Tensor]:
-    """Yield batches ``first`` to ``last - 1``, ready for the device when they are needed."""
+    """Yield batches ``first`` to ``last - 1``, ready for the device when they are needed.
+
+    Args:
+        crops: the batches.
+        first: number of the first batch.
+        last: number behind the last batch.
+        device: where they are needed.
+        part: which share of each batch.
+    """
     if isinstance(crops, ResidentCrops):
-        return (crops.batch(n) for n in range(first, last))
-    return read_ahead(crops, first, last, pin=device.type == "cuda")
+        return (crops.batch(n, *part(n)) for n in range(first, last))
+    return read_ahead(crops, first, last, pin=device.type == "cuda", part=part)

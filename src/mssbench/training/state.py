@@ -98,7 +98,7 @@ class State:
             terms,
             Average(model, options.average.decay) if options.average else None,
             build_scaler(options.precision, next(model.parameters()).device),
-            higher_is_better=options.score == "si_sdr",
+            higher_is_better=options.score in ("si_sdr", "median_sdr"),
         )
 
     @property
@@ -136,7 +136,11 @@ class State:
         if score > best if self.higher_is_better else score < best:
             self.best_score, self.best_epoch, self.waited = score, self.epoch, 0
             weights = self.validated.state_dict()
-            self.best_weights = {k: v.detach().cpu().clone() for k, v in weights.items()}
+            # In torch's plain order, whatever the order that is fastest on the device.
+            self.best_weights = {
+                name: values.detach().cpu().clone(memory_format=torch.contiguous_format)
+                for name, values in weights.items()
+            }
         else:
             self.waited += 1
 
