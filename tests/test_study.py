@@ -133,6 +133,8 @@ def test_the_format_of_the_samples_is_part_of_the_names_where_it_is_given(tmp_pa
         (("rate: 22050", "rate: fast"), "rate is 'fast'"),
         (("rate: 22050", "rate: 22050, format: int8"), "format is 'int8'.*float32, int16"),
         (("batch_size: 8", "batch: 8"), "'?batch'?"),
+        (("listening: {songs: 3", "listening: {songs: 0"), "listening.songs is 0"),
+        (("listening: {songs: 3", "listening: {song: 3"), "unknown key 'song' in listening"),
         (("kind: windows", "kind: window"), "window"),
         (
             ("batch_size: 8 ", "augmentation: [{kind: swap_channels}]\n    batch_size: 8 "),

@@ -39,6 +39,7 @@ class Study:
         experiments: the selected experiments, resolved, in the study's order.
         tables: the selected tables.
         figures: the selected figures.
+        listening: what the listening page holds; None for none.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Study:
     experiments: dict[str, Config]
     tables: dict[str, Config]
     figures: dict[str, Config]
+    listening: Config | None
 
 
 class Studies:
@@ -79,6 +81,7 @@ class Studies:
             ),
             tables=self._select(raw, "tables", name, raw["tables"].__getitem__),
             figures=self._select(raw, "figures", name, raw["figures"].__getitem__),
+            listening=raw.get("listening"),
         )
 
     def experiment(self, study: str, name: str, scale: str) -> Config:
