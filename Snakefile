@@ -26,6 +26,7 @@ rule all:
     input:
         study_tables(),
         study_figures(),
+        listening_pages(),
         published_runs(),
 
 

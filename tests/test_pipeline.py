@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -120,12 +121,18 @@ def test_changing_one_experiment_trains_that_one_again(project, edit):
     edit("workflow/studies/miniature.yaml", "filters: 2, output", "filters: 3, output")
     jobs = planned(project)
     assert jobs.pop("train") == jobs.pop("separate") == jobs.pop("score") == 1
-    assert jobs == {"table": 1, "figure": 3, "published": 1}
+    assert jobs == {"table": 1, "figure": 3, "listening_page": 1, "published": 1}
 
 
 def test_changing_the_scoring_trains_and_separates_nothing(project, edit):
     edit("workflow/studies/miniature.yaml", "hop: 1.0", "hop: 0.5")
-    assert planned(project) == {"score": 4, "table": 1, "figure": 3, "published": 1}
+    assert planned(project) == {
+        "score": 4,
+        "table": 1,
+        "figure": 3,
+        "listening_page": 1,
+        "published": 1,
+    }
 
 
 def test_editing_the_figure_code_draws_anew_and_trains_nothing(project, edit):
@@ -206,12 +213,22 @@ def test_wrong_configuration_is_named_in_one_line_and_changes_nothing(
     assert sorted((project / "results").rglob("*")) == files
 
 
-def test_report_holds_tables_and_figures(project):
-    done = snakemake(project, "--report", "report.html")
+def test_editing_the_listening_page_makes_that_anew(project, edit):
+    edit("src/mssbench/report/listening/page.css", "margin: 0;", "margin: 1px;")
+    assert planned(project) == {"listening_page": 1}
+
+
+def test_report_holds_tables_figures_and_the_listening_page(project):
+    done = snakemake(project, "--report", "report.zip")
     assert done.returncode == 0, done.stdout + done.stderr
-    report = (project / "report.html").read_text()
-    for name in ("systems", "boxes", "learning_curves", "excerpt"):
-        assert name in report
+    with zipfile.ZipFile(project / "report.zip") as report:
+        names = {Path(name).name: name for name in report.namelist()}
+        text = report.read("report/report.html").decode()
+    for name in ("systems", "boxes", "learning_curves", "excerpt", "listening"):
+        assert name in text
+    page = Path(names["index.html"]).parent
+    for name in ("listening.js", "listening.css", "song-0.js"):
+        assert Path(names[name]).parent == page
 
 
 def test_each_experiment_is_one_finished_run_in_mlflow(project):

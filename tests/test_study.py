@@ -149,6 +149,8 @@ def test_the_format_of_the_samples_is_part_of_the_names_where_it_is_given(tmp_pa
             ("protocol: htmd_net", "protocol: htmd_net, measures: [SDR, song SI-SDR]"),
             "tables.silence.metrics has 'HTMD-Net PES', which scoring.measures of its rows does",
         ),
+        (("listening: {songs: 3", "listening: {songs: 0"), "listening.songs is 0"),
+        (("listening: {songs: 3", "listening: {song: 3"), "unknown key 'song' in listening"),
         (("kind: windows", "kind: window"), "window"),
         (
             ("batch_size: 8 ", "augmentation: [{kind: swap_channels}]\n    batch_size: 8 "),

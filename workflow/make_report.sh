@@ -19,5 +19,6 @@ if [ ! -e "$report" ] || [ -n "$newer" ]; then
     fi
     mv "$unfinished/report.zip" "$report"
 fi
-echo "Tables and figures: results/<data set>/<scale>/studies/. All of them in one page: $report."
+echo "Tables, figures and sounds: results/<data set>/<scale>/studies/. All of them in one page: $report."
+echo "To see and hear them: .venv/bin/mssbench report --open."
 echo "Runs: make dashboard."

@@ -28,6 +28,8 @@ VERBS = {
     "import-scores": "make a score table of museval's JSON files",
     "tables": "make a study's tables from scores",
     "figures": "draw a study's figures",
+    "listen": "make a study's listening page",
+    "report": "say where the report and the listening pages are, or open them",
     "models": "list the systems and their configurations at paper scale",
     "export": "write a trained run as one file: safetensors, TorchScript or ONNX",
     "track": "look after the MLflow store",

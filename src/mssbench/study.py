@@ -43,6 +43,7 @@ class Study:
         figures: the selected figures.
         imported: others' results, as the file has them.
         sources: experiments that are not selected, whose weights others begin with.
+        listening: what the listening page holds; None for none.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Study:
     figures: dict[str, Config]
     imported: dict[str, Config] = field(default_factory=dict)
     sources: dict[str, Config] = field(default_factory=dict)
+    listening: Config | None = None
 
 
 class Studies:
@@ -87,6 +89,7 @@ class Studies:
             figures=self._select(raw, "figures", name, raw["figures"].__getitem__),
             imported=raw.get("imported", {}),
             sources=self._sources(raw, name, scale, experiments),
+            listening=raw.get("listening"),
         )
 
     def experiment(self, study: str, name: str, scale: str) -> Config:

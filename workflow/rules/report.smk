@@ -70,6 +70,40 @@ rule figure:
         " --rendition {input.renditions[0]} --out {params.folder} --log {log}"
 
 
+# A page on which the mixture, the true sources and every system's estimates are heard.
+rule listening_page:
+    input:
+        scores=study_scores,
+        estimates=study_estimates,
+        renditions=study_renditions,
+    output:
+        page=report(
+            directory("results/{dataset}/{scale}/studies/{study}/listening"),
+            htmlindex="index.html",
+            caption="../report/listening.rst",
+            category="{study}",
+            subcategory="listening",
+            labels={"page": "listening"},
+        ),
+    log:
+        "results/{dataset}/{scale}/logs/listening/{study}.log",
+    localrule: True
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        config=lambda wildcards: study_config(
+            wildcards.study, listening=STUDIES[wildcards.study].listening
+        ),
+        code=source_digest("mssbench.commands.listen"),
+        page=page_digest(),
+    message:
+        "Making the listening page of {wildcards.study}"
+    shell:
+        "mssbench listen --config {params.config:q} --scores {input.scores}"
+        " --estimates {input.estimates} --rendition {input.renditions}"
+        " --out {output.page}/index.html --log {log}"
+
+
 # Test scores, figures and playable excerpts on the MLflow run of each experiment.
 rule published:
     input:

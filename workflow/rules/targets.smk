@@ -2,6 +2,7 @@
 import shlex
 
 from mssbench.data.disk import size
+from mssbench.provenance import PACKAGE, digest
 from mssbench.stretching.config import StretchingConfig
 from mssbench.stretching.need import needed_bytes
 from mssbench.training.structure import structure
@@ -25,6 +26,21 @@ def study_tables():
 def study_figures():
     """Return the paths of all figures."""
     return study_files("figures", lambda study: study.figures, ["svg", "png"])
+
+
+def listening_pages():
+    """Return the folders of the listening pages."""
+    return [
+        f"results/{DATASET}/{SCALE}/studies/{name}/listening"
+        for name, study in STUDIES.items()
+        if study.listening is not None
+    ]
+
+
+def page_digest():
+    """Return a digest of what every listening page has in common, which is no Python."""
+    files = sorted((PACKAGE / "report" / "listening").glob("*.*"))
+    return digest([[f.name, f.read_text()] for f in files if f.suffix != ".py"])
 
 
 def published_runs():

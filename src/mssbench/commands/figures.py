@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mssbench.commands.named_files import by_name
 from mssbench.errors import UserError
 
 if TYPE_CHECKING:
@@ -92,20 +93,3 @@ def draw(
             excerpt = cut_excerpt(definition, config, rendition, by_name(args.estimates))
             return draw_excerpt(excerpt, config)
     raise AssertionError(kind)
-
-
-def by_name(words: list[str]) -> dict[str, Path]:
-    """Return files by name: ``NAME=PATH``, or a path whose folder bears the name.
-
-    Raises:
-        UserError: two files have one name.
-    """
-    files: dict[str, Path] = {}
-    for word in words:
-        name, equals, path = word.partition("=")
-        if not equals or "/" in name:  # an = within a path
-            name, path = Path(word).parent.name, word
-        if name in files:
-            raise UserError(f"{word}: {name!r} also names {files[name]}; name files as NAME=PATH")
-        files[name] = Path(path)
-    return files

@@ -91,6 +91,7 @@ class ReportConfig:
     published: tuple[Published, ...]
     tables: dict[str, dict[str, Any]]
     figures: dict[str, dict[str, Any]]
+    listening: dict[str, Any]
 
     @property
     def comparable(self) -> bool:
@@ -179,4 +180,5 @@ def parse_config(content: dict[str, Any], where: str = "config") -> ReportConfig
         published=tuple(published),
         tables=content.get("tables", {}),
         figures=content.get("figures", {}),
+        listening=content.get("listening", {}),
     )

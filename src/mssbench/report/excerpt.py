@@ -140,12 +140,24 @@ def loudest(audio: np.ndarray, length: int, step: int) -> int:
         length: length of the part in samples.
         step: begins are multiples of this many samples; the earliest of equals is taken.
     """
+    return int(np.argmax(window_energies(audio, length, step))) * step
+
+
+def window_energies(audio: np.ndarray, length: int, step: int) -> np.ndarray:
+    """Return the energy of every part of ``length`` samples that begins at a multiple of ``step``.
+
+    Args:
+        audio: (channels, samples).
+        length: length of a part in samples, counted in whole steps. A shorter audio is one part.
+        step: distance of two begins in samples.
+    """
     blocks = audio.shape[1] // step
     whole = audio[:, : blocks * step].reshape(len(audio), blocks, step)
     energy = np.einsum("cbs,cbs->b", whole, whole, dtype=np.float64)
     upto = np.concatenate([[0.0], np.cumsum(energy)])
     width = min(length // step, blocks)
-    return int(np.argmax(upto[width:] - upto[: blocks - width + 1])) * step
+    energies: np.ndarray = upto[width:] - upto[: blocks - width + 1]
+    return energies
 
 
 def estimate_file(
@@ -156,6 +168,20 @@ def estimate_file(
     Raises:
         UserError: the system has no estimates, or they lack the song or the target.
     """
+    listed = listed_estimates(estimates, system)
+    content = json.loads(listed.read_text(encoding="utf-8"))
+    for entry in content["songs"]:
+        if entry["name"] == song.name and target in entry["files"]:
+            return listed.parent / entry["files"][target]
+    raise UserError(f"{listed}: no {target} of {song.name!r}; separate the songs again")
+
+
+def listed_estimates(estimates: Mapping[str, Path], system: Experiment) -> Path:
+    """Return the ``estimates.json`` of a system, the first of its seeds.
+
+    Raises:
+        UserError: there is none.
+    """
     name = system.rows[0].separated
     if name not in estimates:
         found = ", ".join(sorted(estimates)) or "none"
@@ -163,11 +189,7 @@ def estimate_file(
             f"--estimates: there is none called {name!r}, but {found}; give the estimates.json "
             "of every row, in a folder of its name or as NAME=PATH"
         )
-    content = json.loads(estimates[name].read_text(encoding="utf-8"))
-    for entry in content["songs"]:
-        if entry["name"] == song.name and target in entry["files"]:
-            return estimates[name].parent / entry["files"][target]
-    raise UserError(f"{estimates[name]}: no {target} of {song.name!r}; separate the songs again")
+    return estimates[name]
 
 
 def read_part(file: Path, label: str, start: float, seconds: float) -> Signal:

@@ -83,5 +83,6 @@ SCHEMA: dict[str, Any] = {
                 "properties": {"title": TEXT, "kind": TEXT, "rows": NAMES},
             },
         },
+        "listening": {"type": "object"},
     },
 }

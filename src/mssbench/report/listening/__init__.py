@@ -1,0 +1,1 @@
+"""A page on which a study can be heard, without a network."""
