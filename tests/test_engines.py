@@ -77,7 +77,7 @@ def test_scores_of_one_engine_are_not_kept_for_the_other():
 def test_a_study_may_name_the_engine_which_repeats_the_scoring_alone(tmp_path):
     workflow = Path(__file__).parent.parent / "workflow"
     schema = workflow / "schemas" / "study.schema.yaml"
-    text = (workflow / "studies" / "htmd_net.yaml").read_text()
+    text = (workflow / "studies" / "overview.yaml").read_text()
     assert "references: pcm16}" in text
     runs = []
     for folder, written in {
@@ -85,8 +85,8 @@ def test_a_study_may_name_the_engine_which_repeats_the_scoring_alone(tmp_path):
         "named": text.replace("references: pcm16}", "references: pcm16, engine: bss_eval}"),
     }.items():
         (tmp_path / folder).mkdir()
-        (tmp_path / folder / "htmd_net.yaml").write_text(written)
-        study = Studies(tmp_path / folder, schema).load("htmd_net", "demo")
+        (tmp_path / folder / "overview.yaml").write_text(written)
+        study = Studies(tmp_path / folder, schema).load("overview", "paper")
         runs.append(expand(study, {"name": "synthetic", "seed": 0}, [0]))
     for one, other in zip(*runs, strict=True):
         assert one.separated == other.separated

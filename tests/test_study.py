@@ -71,7 +71,9 @@ def test_only_the_edited_experiment_is_named_anew(tmp_path):
 
 def test_scoring_is_not_part_of_the_estimates_name_nor_separation_of_the_weights(tmp_path):
     before = runs()["mse-mae"]
-    scored = edited(tmp_path, ("window: 1.0", "window: 2.0")).load("htmd_net", "paper")
+    scored = edited(tmp_path, ("protocol: htmd_net", "protocol: htmd_net, window: 2.0")).load(
+        "htmd_net", "paper"
+    )
     after = expand(scored, DATASET, [0])[0]
     assert (after.trained, after.separated) == (before.trained, before.separated)
     assert after.id != before.id
@@ -133,6 +135,20 @@ def test_the_format_of_the_samples_is_part_of_the_names_where_it_is_given(tmp_pa
         (("rate: 22050", "rate: fast"), "rate is 'fast'"),
         (("rate: 22050", "rate: 22050, format: int8"), "format is 'int8'.*float32, int16"),
         (("batch_size: 8", "batch: 8"), "'?batch'?"),
+        (("protocol: htmd_net", "protocol: htmd"), "'mse-mae': scoring.protocol is 'htmd'.*sisec"),
+        (("protocol: htmd_net", "hop: 1.0"), "'scoring.window' is missing"),
+        (
+            ("protocol: htmd_net", "protocol: htmd_net, measures: [PSE]"),
+            "'mse-mae': scoring.measures has 'PSE'; allowed are SDR, .*, PES, EPS",
+        ),
+        (
+            ("metrics: [HTMD-Net PES,", "metrics: [HTMDNet PES,"),
+            "tables.silence.metrics has 'HTMDNet PES'; allowed are SDR, .*, HTMD-Net PES",
+        ),
+        (
+            ("protocol: htmd_net", "protocol: htmd_net, measures: [SDR, song SI-SDR]"),
+            "tables.silence.metrics has 'HTMD-Net PES', which scoring.measures of its rows does",
+        ),
         (("kind: windows", "kind: window"), "window"),
         (
             ("batch_size: 8 ", "augmentation: [{kind: swap_channels}]\n    batch_size: 8 "),

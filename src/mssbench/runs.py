@@ -6,6 +6,9 @@ from mssbench.errors import UserError
 from mssbench.models.registry import SEPARATORS, address_of
 from mssbench.panning.fan import Fan
 from mssbench.provenance import digest
+from mssbench.scoring.measures import MEASURES
+from mssbench.scoring.protocol import Protocol
+from mssbench.scoring.protocols import laid_over
 from mssbench.study import Config, Study
 from mssbench.training.config import TrainingConfig
 from mssbench.training.structure import structure
@@ -95,6 +98,10 @@ def expand(study: Study, dataset: Config, seeds: list[int]) -> list[Run]:
         study: the resolved study.
         dataset: what decides the data set's content; part of every run's identity.
         seeds: the seeds.
+
+    Raises:
+        UserError: an experiment lacks a part or has one that its job would refuse, or a table asks
+            for what none of its rows is scored with.
     """
     runs = []
     for name, experiment in study.experiments.items():
@@ -103,6 +110,7 @@ def expand(study: Study, dataset: Config, seeds: list[int]) -> list[Run]:
         address_of(experiment["model"])  # refuses an unknown name
         for seed in seeds if experiment["model"] in SEPARATORS else [None]:
             runs.append(resolve(name, experiment, dataset, seed))
+    check_tables(study, runs)
     return runs
 
 
@@ -128,7 +136,8 @@ def resolve(name: str, experiment: Config, dataset: Config, seed: int | None) ->
     trained = None if seed is None else f"{stem}-{digest(config)}"
     config |= {part: experiment[part] for part in SEPARATED}
     separated = f"{stem}-{digest(config)}"
-    config |= {part: experiment[part] for part in SCORED}
+    # Spelled out, so that a change of the protocol's entry is a change of the run.
+    config["scoring"] = scored(name, experiment["scoring"])
     label, rendition = experiment["label"], rendition_name(experiment["rendition"])
     return Run(name, label, seed, trained, separated, f"{stem}-{digest(config)}", rendition, config)
 
@@ -178,6 +187,40 @@ def check_training(name: str, config: Config) -> None:
         TrainingConfig.from_dict(config)
     except UserError as error:
         raise UserError(f"experiment {name!r}: {error}") from None
+
+
+def scored(name: str, scoring: Config) -> Config:
+    """Return an experiment's ``scoring`` with the protocol that it names spelled out.
+
+    Raises:
+        UserError: naming the experiment and the key that a scoring would refuse.
+    """
+    try:
+        Protocol.from_config(scoring)
+        return laid_over(scoring)
+    except UserError as error:
+        raise UserError(f"experiment {name!r}: {error}") from None
+
+
+def check_tables(study: Study, runs: list[Run]) -> None:
+    """Check that the tables' metrics are computed, before any job starts.
+
+    Raises:
+        UserError: naming the table and the metric that none of its rows is scored with.
+    """
+    for name, table in study.tables.items():
+        rows = [run for run in runs if run.experiment in table.get("rows", study.experiments)]
+        protocols = [Protocol.from_config(run.config["scoring"]) for run in rows]
+        there = dict.fromkeys(metric for protocol in protocols for metric in protocol.metrics)
+        for metric in table["metrics"]:
+            where = f"study {study.name!r}: tables.{name}.metrics has {metric!r}"
+            if metric not in MEASURES:
+                raise UserError(f"{where}; allowed are {', '.join(MEASURES)}")
+            if there and metric not in there:
+                raise UserError(
+                    f"{where}, which scoring.measures of its rows does not name (they have "
+                    f"{', '.join(there)}): add it there"
+                )
 
 
 def trained_part(config: Config) -> Config:

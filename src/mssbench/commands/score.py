@@ -32,7 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--config",
         required=True,
         metavar="JSON|FILE",
-        help="window, hop (s), references and engine",
+        help="window, hop (s), references and what else a study's scoring may say, or the name of "
+        "a protocol",
     )
     parser.add_argument("--run", required=True, help="names what made the estimates in the table")
     parser.add_argument("--rendition", type=Path, required=True, help="a rendition's manifest.json")
@@ -71,10 +72,11 @@ def run(args: argparse.Namespace) -> None:
     from mssbench.scoring.estimates import read_estimates
     from mssbench.scoring.job import Job
     from mssbench.scoring.protocol import Protocol
-    from mssbench.training.structure import structure
 
-    protocol = structure(Protocol, read_config(args.config), "scoring")
+    protocol = Protocol.from_config(read_config(args.config))
     rendition = Rendition.open(args.rendition)
+    if unlike := protocol.unlike(rendition.rate, rendition.channel_count):
+        log.warning("%s: %s", args.rendition, unlike)
     songs = read_estimates(args.estimates)
     jobs = {song.name: Job(args.run, rendition, song, protocol, args.out.parent) for song in songs}
     for name, job in jobs.items():

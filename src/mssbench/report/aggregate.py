@@ -74,7 +74,7 @@ def aggregate(
 
     Args:
         scores: table with the columns run, track, target, metric, window_start (s; NaN for a
-            metric of the whole song) and score (dB).
+            metric of the whole song) and score (in the metric's unit).
         targets: the targets to keep.
         metrics: the metrics to keep. A metric of the whole song counts each song as one window,
             so that its median or mean over windows is the one over songs.
@@ -82,8 +82,8 @@ def aggregate(
 
     Returns:
         One row a run, target, metric and aggregation that the scores have, in the order of the
-        arguments, with the columns run, target, metric, aggregation, whole_song, value (dB),
-        songs, windows, nan_windows and nan_songs (songs in which every window is NaN).
+        arguments, with the columns run, target, metric, aggregation, whole_song, value, songs,
+        windows, nan_windows and nan_songs (songs in which every window is NaN).
 
     Raises:
         UserError: a column, target, metric or aggregation is unknown.

@@ -4,7 +4,9 @@ from collections.abc import Iterable
 
 from mssbench.report.aggregate import WHOLE_SONG_NAMES
 from mssbench.report.config import PAPER_SCALE, Published, ReportConfig
+from mssbench.report.scores import Scoring
 from mssbench.report.tables import Table
+from mssbench.scoring.measures import measure
 
 MEANINGS = {
     "song-wise median": "median over songs of each song's median over windows",
@@ -28,8 +30,13 @@ def audio(config: ReportConfig) -> list[str]:
     return list(dict.fromkeys(f"{channels} {int(rate) / 1000:g} kHz" for rate, channels in parts))
 
 
-def warning(config: ReportConfig) -> str:
-    """Return what keeps the values from being compared with others; empty if nothing does."""
+def warning(config: ReportConfig, protocol: Scoring | None = None) -> str:
+    """Return what keeps the values from being compared with others; empty if nothing does.
+
+    Args:
+        config: the study.
+        protocol: how the scores were made; None where that is no matter.
+    """
     parts = []
     if not config.comparable:
         parts.append(
@@ -42,6 +49,14 @@ def warning(config: ReportConfig) -> str:
             f"Scores of {' and '.join(unusual)} audio are not comparable with those of "
             f"{USUAL_AUDIO} audio."
         )
+    if protocol is not None and protocol.rate and protocol.channels:
+        meant = f"{protocol.channels} {protocol.rate / 1000:g} kHz"
+        unlike = [name for name in audio(config) if name != meant]
+        if unlike:
+            parts.append(
+                f"The protocol {protocol.protocol} is for {meant} audio: scores of "
+                f"{' and '.join(unlike)} audio are not comparable with others of it."
+            )
     return " ".join(parts)
 
 
@@ -51,11 +66,23 @@ def caption(table: Table) -> str:
     parts = [
         f"{table.title.rstrip('.')}.",
         f"D{data_line(table.config)[1:]}, {songs}.",
-        f"{table.protocol}; all values in dB, higher is better.",
+        f"{table.protocol}; {units(table)}.",
         seeds_line(table),
-        warning(table.config),
+        warning(table.config, table.protocol),
     ]
     return " ".join(part for part in parts if part)
+
+
+def units(table: Table) -> str:
+    """Return the units of the table's values and whether higher or lower ones are better."""
+    others = [name for name in table.metrics if measure(name).unit != "dB"]
+    lower = [name for name in table.metrics if measure(name).lower]
+    text = "all values in dB"
+    if others:
+        text = ", ".join(["values in dB", *(f"{name} in {measure(name).unit}" for name in others)])
+    if len(lower) == len(table.metrics):
+        return f"{text}, lower is better"
+    return f"{text}, higher is better" + (f", of {' and '.join(lower)} lower" if lower else "")
 
 
 def seeds_line(table: Table) -> str:
@@ -77,7 +104,7 @@ def notes(table: Table) -> list[str]:
         *(f"{name.capitalize()}: {MEANINGS[name]}." for name in used),
         "NaN: windows without a value, in which a source or an estimate is silent, of all "
         "windows of all seeds. They enter no median and no mean.",
-        *(f"{name}: {table.protocol.si_sdr}." for name in table.metrics if name.endswith("SI-SDR")),
+        *(f"{name}: {note}." for name in table.metrics if (note := table.protocol.note(name))),
         *whole_song_notes(table),
         *nan_song_notes(table),
     ]

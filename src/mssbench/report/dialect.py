@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from mssbench.report.captions import notes, source_line, span
 from mssbench.report.tables import DECIMALS, Block, Cell, Line, Table
+from mssbench.scoring.measures import measure
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ class Dialect:
             f"{self.mark.format(letter).strip()} {self.escape(source)}"
             for source, letter in letters(table).items()
         ]
-        emphasis = ["Bold: the highest value of a learned system. Italics: untrained bounds."]
+        best = "best" if any(measure(name).lower for name in table.metrics) else "highest"
+        emphasis = [f"Bold: the {best} value of a learned system. Italics: untrained bounds."]
         if sources:
             emphasis.append("In brackets: our value less the published one.")
         return sources + [self.escape(note) for note in [*emphasis, *notes(table)]]

@@ -10,6 +10,7 @@ from mssbench.report.captions import source_line
 from mssbench.report.latex import to_latex
 from mssbench.report.markdown import to_markdown
 from mssbench.report.tables import Block, Cell, Line, Table
+from mssbench.scoring.measures import measure
 
 
 def write_table(table: Table, folder: Path) -> None:
@@ -28,7 +29,7 @@ def to_csv(table: Table) -> str:
                     row = csv_row(table, block, line, metric, cell)
                     key = line.experiment.name, block.target, metric, row["aggregation"]
                     # Two aggregations can mean the same for a metric with one value a song.
-                    if key not in rows or row["published (dB)"]:
+                    if key not in rows or cell.published is not None:
                         rows[key] = row
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -38,9 +39,15 @@ def to_csv(table: Table) -> str:
 
 
 def csv_row(table: Table, block: Block, line: Line, metric: str, cell: Cell) -> dict[str, str]:
-    """Return one row of the CSV by column."""
+    """Return one row of the CSV by column.
+
+    The columns' names say dB, unless the table has values of another unit; then a column does.
+    """
     whole, config, how, published = cell.whole_song, table.config, table.protocol, cell.published
-    return {
+    window, hop = how.framing(metric)
+    in_db = all(measure(name).unit == "dB" for name in table.metrics)
+    unit = " (dB)" if in_db else ""
+    columns = {
         "study": config.study,
         "dataset": config.dataset,
         "scale": config.scale,
@@ -50,21 +57,22 @@ def csv_row(table: Table, block: Block, line: Line, metric: str, cell: Cell) -> 
         "target": block.target,
         "metric": metric,
         "aggregation": WHOLE_SONG_NAMES[block.aggregation] if whole else block.aggregation,
-        "value (dB)": exact(cell.value),
-        "sd over seeds (dB)": exact(cell.sd),
+        f"value{unit}": exact(cell.value),
+        f"sd over seeds{unit}": exact(cell.sd),
         "n_seeds": str(cell.seeds),
         "n_songs": str(cell.songs),
         "n_windows": "" if whole else str(cell.windows),
         "n_nan": str(cell.nan_windows),
         "n_nan_songs": str(cell.nan_songs),
-        "published (dB)": exact(published.value if published else None),
-        "difference (dB)": exact(cell.difference),
+        f"published{unit}": exact(published.value if published else None),
+        f"difference{unit}": exact(cell.difference),
         "published_source": source_line(published) if published else "",
         "metric_version": how.version_of(metric),
-        "window_s": "" if whole else f"{how.window:g}",
-        "hop_s": "" if whole else f"{how.hop:g}",
+        "window_s": "" if whole else f"{window:g}",
+        "hop_s": "" if whole else f"{hop:g}",
         "references": how.references,
     }
+    return columns if in_db else columns | {"unit": measure(metric).unit}
 
 
 def exact(value: float | None) -> str:

@@ -3,6 +3,7 @@
 from mssbench.report.captions import caption
 from mssbench.report.dialect import Dialect, block_title
 from mssbench.report.tables import Block, Table
+from mssbench.scoring.measures import measure
 
 ESCAPES = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
@@ -64,7 +65,7 @@ def header(table: Table) -> list[str]:
     """Return the header: a second line where published values stand beside ours."""
     names, rules, below = ["System"], [], [""]
     for metric in table.metrics:
-        name = f"{escape_latex(metric)} (dB)"
+        name = escape_latex(f"{metric} ({measure(metric).unit})")
         if table.has_published(metric):
             first = len(below) + 1
             names.append(rf"\multicolumn{{2}}{{c}}{{{name}}}")

@@ -5,6 +5,7 @@ import re
 from mssbench.report.captions import caption
 from mssbench.report.dialect import Dialect, block_title
 from mssbench.report.tables import Table
+from mssbench.scoring.measures import measure
 
 
 def escape_markdown(text: str) -> str:
@@ -40,7 +41,7 @@ def header(table: Table) -> list[str]:
     """Return the names of the columns, with their units."""
     names = ["System"]
     for metric in table.metrics:
-        names.append(f"{metric} (dB)")
+        names.append(f"{metric} ({measure(metric).unit})")
         if table.has_published(metric):
             names.append(f"{metric} published (difference)")
     return [*names, "NaN / windows"]

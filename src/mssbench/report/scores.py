@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from mssbench.errors import UserError
+from mssbench.scoring.measures import LENGTHS, measure
 from mssbench.scoring.results import read_scores
 
 
@@ -21,6 +22,11 @@ class Scoring:
         hop: distance of windows in seconds.
         references: how the true sources enter it, ``pcm16`` or ``float``.
         si_sdr: the definition of SI-SDR, which is not among ``version``'s metrics.
+        isolated: whether each window was scored as a song of its own.
+        protocol: the name of the evaluation protocol; empty where there is none.
+        changed: in what the scoring departs from it.
+        rate: the sample rate (Hz) that it is for; None for any.
+        channels: the channels that it is for; None for any.
     """
 
     version: str
@@ -28,17 +34,35 @@ class Scoring:
     hop: float
     references: str
     si_sdr: str
+    isolated: bool = False
+    protocol: str = ""
+    changed: tuple[str, ...] = ()
+    rate: int | None = None
+    channels: str | None = None
 
     def __str__(self) -> str:
         rounded = "rounded to 16 bit" if self.references == "pcm16" else "not rounded"
-        return (
-            f"{self.version}, windows of {self.window:g} s, hop {self.hop:g} s, "
-            f"references {rounded}"
+        text = (
+            f"{self.version}, {'isolated ' if self.isolated else ''}windows of {self.window:g} s, "
+            f"hop {self.hop:g} s, references {rounded}"
         )
+        if not self.protocol:
+            return text
+        departs = f", but for {' and '.join(self.changed)}" if self.changed else ""
+        return f"Protocol {self.protocol}{departs}: {text}"
+
+    def note(self, metric: str) -> str:
+        """Return the definition of ``metric``; empty where it is BSSEval's."""
+        return self.si_sdr if metric.endswith("SI-SDR") else measure(metric).note
 
     def version_of(self, metric: str) -> str:
         """Return what computed ``metric``."""
-        return self.si_sdr if metric.endswith("SI-SDR") else self.version
+        return self.note(metric) or self.version
+
+    def framing(self, metric: str) -> tuple[float, float]:
+        """Return length and distance (s) of the windows of ``metric``."""
+        own = LENGTHS.get(measure(metric).per)
+        return (self.window, self.hop) if own is None else (own, own)
 
 
 def gather_scores(files: Iterable[Path]) -> tuple[pd.DataFrame, Scoring]:
@@ -71,7 +95,9 @@ def gather_scores(files: Iterable[Path]) -> tuple[pd.DataFrame, Scoring]:
 def protocol_of(scores: pd.DataFrame) -> Scoring:
     """Return how ``scores`` were made, from the attributes that its file carries."""
     protocol: dict[str, Any] = scores.attrs["protocol"]
-    return Scoring(**{field.name: protocol[field.name] for field in fields(Scoring)})
+    known = {field.name for field in fields(Scoring)}
+    found = {name: value for name, value in protocol.items() if name in known}
+    return Scoring(**found | {"changed": tuple(found.get("changed", ()))})
 
 
 def require_runs(scores: pd.DataFrame, runs: Iterable[str]) -> None:

@@ -12,6 +12,7 @@ from mssbench.errors import UserError
 from mssbench.report.aggregate import aggregate
 from mssbench.report.config import Experiment, Published, ReportConfig
 from mssbench.report.scores import Scoring, require_runs
+from mssbench.scoring.measures import measure
 
 DECIMALS = 2
 
@@ -30,7 +31,7 @@ class Cell:
         nan_songs: songs, over all seeds, in which every window is NaN.
         whole_song: whether the metric has one value a song.
         published: the value of a source, or None.
-        best: whether no learned experiment shows a higher value; false for bounds.
+        best: whether no learned experiment shows a better value; false for bounds.
     """
 
     value: float
@@ -195,7 +196,7 @@ def place(entries: Iterable[Published], first: str) -> dict[tuple[str, str, str,
 
 
 def mark_best(block: Block, metrics: Iterable[str]) -> Block:
-    """Mark the highest shown value of each metric among two or more learned experiments."""
+    """Mark the best shown value of each metric among two or more learned experiments."""
     lines = list(block.lines)
     for metric in metrics:
         shown = {}
@@ -205,7 +206,8 @@ def mark_best(block: Block, metrics: Iterable[str]) -> Block:
                 shown[number] = (cell, round(cell.value, DECIMALS))
         if len(shown) < 2:
             continue
-        top = max(value for _, value in shown.values())
+        best = min if measure(metric).lower else max
+        top = best(value for _, value in shown.values())
         for number, (cell, value) in shown.items():
             cells = lines[number].cells | {metric: replace(cell, best=value == top)}
             lines[number] = replace(lines[number], cells=cells)

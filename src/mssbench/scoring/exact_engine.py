@@ -1,4 +1,4 @@
-"""BSSEval version 4 as this package computes it."""
+"""BSSEval versions 3 and 4 as this package computes them."""
 
 import numpy as np
 
@@ -11,18 +11,24 @@ __all__ = ["bsseval", "silent"]
 
 
 def bsseval(
-    references: np.ndarray, estimates: np.ndarray, window: int, hop: int
+    references: np.ndarray,
+    estimates: np.ndarray,
+    window: int,
+    hop: int,
+    framewise_filters: bool = False,
 ) -> dict[str, np.ndarray]:
-    """Return the metrics of BSSEval v4 in each window (dB), as ``museval_engine`` does.
+    """Return the metrics of BSSEval in each window (dB), as ``museval_engine`` does.
 
     Args:
         references: sources (sources, channels, samples).
         estimates: their estimates, in the same shape.
         window: length of a window (samples).
         hop: distance of two windows (samples).
+        framewise_filters: filters of each window, as in version 3.
 
     Returns:
         SDR, ISR, SIR and SAR, each (sources, windows).
     """
-    (scores,) = evaluate(References(references, window, hop), [estimates])
+    prepared = References(references, window, hop, framewise_filters=framewise_filters)
+    (scores,) = evaluate(prepared, [estimates])
     return dict(zip(METRICS, scores[: len(METRICS)], strict=True))

@@ -28,8 +28,8 @@ class Job:
         rendition: has the references.
         estimates: of a song of the rendition.
         protocol: how to score.
-        folder: gets museval's JSON as ``<song>.json``, and the song's table in a folder of
-            unfinished work, from where an interrupted run takes it up.
+        folder: gets museval's JSON as ``<song>.json`` where BSSEval is computed, and the song's
+            table in a folder of unfinished work, from where an interrupted run takes it up.
     """
 
     run: str
@@ -67,7 +67,7 @@ class Job:
         return self.folder / "unfinished" / f"{self.estimates.name}.parquet"
 
     def __call__(self) -> None:
-        """Score the song and write both files, the table last.
+        """Score the song and write its files, the table last.
 
         Raises:
             UserError: the estimates are missing, damaged or not like the references.
@@ -82,7 +82,10 @@ class Job:
             "silent": list(scores.silent),
             "made_from": self.made_from(),
         }
-        write_museval_json(self.museval_json, scores)
+        if self.protocol.bsseval:
+            write_museval_json(self.museval_json, scores)
+        else:
+            self.museval_json.unlink(missing_ok=True)
         write_scores(self.part, table)
 
     def scores(self) -> "SongScores":
@@ -100,15 +103,20 @@ class Job:
         stems = self.rendition.audio(song)
         references = references_of(stems, names, wanted, self.protocol.references)
         return score_song(
-            song.name, self.problems, references, estimates, rate=rate, protocol=self.protocol
+            song.name,
+            self.problems,
+            references,
+            estimates,
+            rate=rate,
+            protocol=self.protocol,
+            mixture=stems[names.index("mixture")],
         )
 
     def finished(self) -> bool:
         """Return whether an earlier run has scored the same audio in the same way."""
         try:
-            return self.museval_json.is_file() and (
-                self.table().attrs.get("made_from") == self.made_from()
-            )
+            written = self.museval_json.is_file() or not self.protocol.bsseval
+            return written and self.table().attrs.get("made_from") == self.made_from()
         except (UserError, OSError):
             return False
 

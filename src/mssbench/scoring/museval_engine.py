@@ -1,4 +1,4 @@
-"""BSSEval version 4, as the package museval computes it."""
+"""BSSEval versions 3 and 4, as the package museval computes them."""
 
 import numpy as np
 from museval.metrics import bss_eval
@@ -8,9 +8,13 @@ from mssbench.scoring.protocol import METRICS
 
 
 def bsseval(
-    references: np.ndarray, estimates: np.ndarray, window: int, hop: int
+    references: np.ndarray,
+    estimates: np.ndarray,
+    window: int,
+    hop: int,
+    framewise_filters: bool = False,
 ) -> dict[str, np.ndarray]:
-    """Return the metrics of BSSEval v4 in each window (dB).
+    """Return the metrics of BSSEval in each window (dB).
 
     One set of distortion filters a song, the image metrics, estimates in the references' order;
     the samples behind the last whole window count for the filters alone. A window in which a
@@ -23,6 +27,7 @@ def bsseval(
         estimates: their estimates, in the same shape.
         window: length of a window (samples).
         hop: distance of two windows (samples).
+        framewise_filters: filters of each window, as in version 3.
 
     Returns:
         SDR, ISR, SIR and SAR, each (sources, windows).
@@ -38,7 +43,7 @@ def bsseval(
             window=window,
             hop=hop,
             compute_permutation=False,
-            framewise_filters=False,
+            framewise_filters=framewise_filters,
             bsseval_sources_version=False,
         )
     return dict(zip(METRICS, scores, strict=True))

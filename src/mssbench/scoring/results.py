@@ -23,8 +23,8 @@ def read_scores(path: Path) -> pd.DataFrame:
 
     Returns:
         The columns run, track, target, metric, window_start (s; NaN for a score of the whole
-        song) and score (dB; NaN where there is none). ``.attrs["protocol"]`` says how it was
-        made: version, window (s), hop (s), references and si_sdr.
+        song) and score (in the measure's unit; NaN where there is none). ``.attrs["protocol"]``
+        says how it was made: see ``Protocol.description``.
 
     Raises:
         UserError: the file is missing or is no score table.

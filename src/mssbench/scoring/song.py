@@ -1,14 +1,14 @@
 """The scores of one song."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from mssbench.scoring.framing import frames
+from mssbench.scoring.measures import MEASURES, hops
 from mssbench.scoring.problems import Problem
 from mssbench.scoring.protocol import Protocol
-from mssbench.scoring.si_sdr import si_sdr
+from mssbench.scoring.signals import Signals
 
 PCM16 = 2**15
 
@@ -21,9 +21,11 @@ class SongScores:
         name: the song.
         window: length of a window (s).
         hop: distance of two windows (s).
-        windows: target -> metric -> one score a window (dB); SDR, ISR, SIR, SAR and SI-SDR.
-        song: target -> metric -> the whole song's score (dB).
-        silent: what is silent throughout, as in ``"estimate of vocals"``; then all scores are NaN.
+        windows: target -> metric -> one score a window, in the unit of the measure.
+        song: target -> metric -> the whole song's score, likewise.
+        silent: what is silent throughout, as in ``"estimate of vocals"``; then scores are NaN but
+            those of silence itself and uSDR's.
+        hops: metric -> distance of two windows (s) where the metric has others than ``hop``.
     """
 
     name: str
@@ -32,6 +34,7 @@ class SongScores:
     windows: dict[str, dict[str, np.ndarray]]
     song: dict[str, dict[str, float]]
     silent: tuple[str, ...]
+    hops: dict[str, float] = field(default_factory=dict)
 
 
 def references_of(
@@ -67,11 +70,12 @@ def score_song(
     *,
     rate: int,
     protocol: Protocol,
+    mixture: np.ndarray | None = None,
 ) -> SongScores:
     """Score the estimates of one song.
 
-    SI-SDR is computed in BSSEval's windows and is NaN in those in which BSSEval's metrics are. What
-    is silent is the engine's to say.
+    Ratios in windows are NaN in those in which a source or an estimate is silent, as BSSEval's
+    are. What is silent is the engine's to say.
 
     Args:
         name: the song.
@@ -80,6 +84,7 @@ def score_song(
         estimates: source -> its estimate, in the same shape.
         rate: sample rate (Hz).
         protocol: how to score.
+        mixture: (channels, samples); default: the sum of a problem's sources.
     """
     if protocol.engine == "museval":
         from mssbench.scoring.museval_engine import bsseval, silent
@@ -92,26 +97,46 @@ def score_song(
     for problem in posed:
         truth = np.stack([references[source] for source in problem.sources])
         estimated = np.stack([estimates[source] for source in problem.sources])
-        scores = bsseval(truth, estimated, window, hop)
-        quiet = {
-            f"{kind} of {source}": None
-            for kind, signals in (("reference", truth), ("estimate", estimated))
-            for source, is_silent in zip(problem.sources, silent(signals), strict=True)
-            if is_silent
-        }
-        nothing |= quiet
+        mixed = truth.sum(axis=0) if mixture is None else mixture
+        signals = Signals(truth, estimated, mixed, rate, window, hop, silent)
+        nothing |= dict.fromkeys(silent_throughout(signals, problem.sources))
+        scores: dict[str, np.ndarray] = {}
+        if protocol.bsseval:
+            scores = bsseval(truth, estimated, window, hop, protocol.framewise_filters)
         for number, source in enumerate(problem.sources):
             if source in problem.reported:
-                of_source = {metric: values[number] for metric, values in scores.items()}
-                ratios = si_sdr_of(truth[number], estimated[number], window, hop)
-                ratios[np.isnan(of_source["SDR"])] = np.nan
-                windows[source] = of_source | {"SI-SDR": ratios}
-                whole = np.nan if quiet else si_sdr(truth[number], estimated[number])
-                song[source] = {"song SI-SDR": whole}
-    return SongScores(name, window / rate, hop / rate, windows, song, tuple(nothing))
+                found = measured(signals, number, source, protocol.measures)
+                found |= {metric: values[number] for metric, values in scores.items()}
+                windows[source] = {m: v for m, v in found.items() if isinstance(v, np.ndarray)}
+                song[source] = {m: v for m, v in found.items() if not isinstance(v, np.ndarray)}
+    return SongScores(name, window / rate, hop / rate, windows, song, tuple(nothing), hops(rate))
 
 
-def si_sdr_of(reference: np.ndarray, estimate: np.ndarray, window: int, hop: int) -> np.ndarray:
-    """Return the SI-SDR (dB) in each of museval's windows of two (channels, samples) signals."""
-    parts = frames(reference.shape[-1], window, hop)
-    return np.array([si_sdr(reference[:, part], estimate[:, part]) for part in parts])
+def silent_throughout(signals: Signals, sources: Sequence[str]) -> list[str]:
+    """Return what of a problem is silent throughout, as in ``"estimate of vocals"``."""
+    return [
+        f"{kind} of {source}"
+        for kind, waves in (("reference", signals.truth), ("estimate", signals.estimates))
+        for source, is_silent in zip(sources, signals.silent(waves), strict=True)
+        if is_silent
+    ]
+
+
+def measured(
+    signals: Signals, number: int, source: str, measures: Sequence[str]
+) -> dict[str, np.ndarray | float]:
+    """Return the values of the measures, but BSSEval's, for one source.
+
+    Args:
+        signals: of the problem.
+        number: the source's place in it.
+        source: its name.
+        measures: the names of those wanted; one that is not defined for the source has no value.
+    """
+    wanted = [name for name in measures if MEASURES[name].target in ("", source)]
+    families = dict.fromkeys(MEASURES[name].of for name in wanted)
+    found: dict[str, np.ndarray | float] = {}
+    for family in families:
+        if family is not None:
+            found |= family(signals, number)
+    return {name: value for name, value in found.items() if name in wanted}

@@ -17,7 +17,8 @@ def score_table(run: str, scores: SongScores) -> pd.DataFrame:
         scores: the song's scores.
 
     Returns:
-        The columns run, track, target, metric, window_start (s) and score (dB), sorted by them.
+        The columns run, track, target, metric, window_start (s) and score (in the measure's
+        unit), sorted by them.
         A score of the whole song has window_start NaN. A score may be NaN or infinite.
     """
     rows = [(run, scores.name, *row) for row in values(scores)]
@@ -29,7 +30,7 @@ def values(scores: SongScores) -> Iterator[tuple[str, str, float, float]]:
     for target, metrics in scores.windows.items():
         for metric, series in metrics.items():
             for number, score in enumerate(series):
-                yield target, metric, number * scores.hop, float(score)
+                yield target, metric, number * scores.hops.get(metric, scores.hop), float(score)
     for target, single in scores.song.items():
         for metric, score in single.items():
             yield target, metric, float("nan"), score

@@ -45,7 +45,9 @@ def verify(jobs: Sequence[Job]) -> dict[str, Agreement]:
     values: dict[str, list[np.ndarray]] = {metric: [] for metric in METRICS}
     for job in jobs:
         ours, theirs = (
-            replace(job, protocol=replace(job.protocol, engine=engine)).scores().windows
+            replace(job, protocol=replace(job.protocol, engine=engine, measures=METRICS))
+            .scores()
+            .windows
             for engine in ("bss_eval", "museval")
         )
         for target, metrics in theirs.items():

@@ -17,6 +17,7 @@ from mssbench.report.captions import data_line, span, warning
 from mssbench.report.config import Experiment, ReportConfig
 from mssbench.report.figures.style import COLOURS, GREY, PAGE, new_figure, remark
 from mssbench.report.scores import Scoring, require_runs
+from mssbench.scoring.measures import measure
 
 # The scores that decide the order of the systems, where there are any.
 ORDER_BY = ("vocals", "SDR")
@@ -61,7 +62,7 @@ def draw_boxes(
         for panel, metric in zip(row, metrics, strict=True):
             draw_panel(panel, systems, [finite(songs, each, target, metric) for each in systems])
     for panel, metric in zip(panels[-1], metrics, strict=True):
-        panel.set_xlabel(f"{metric} (dB)")
+        panel.set_xlabel(f"{metric} ({measure(metric).unit})")
     shown = is_in(songs, "target", targets) & is_in(songs, "metric", metrics)
     remark(figure, explanation(config, protocol, systems, songs[shown]))
     return figure
@@ -166,6 +167,6 @@ def explanation(
         "grey: not learned. ",
         f"{protocol}; {data_line(config)}. ",
         f"{span([missing], 'value')} without a finite median not drawn. " if missing else "",
-        warning(config),
+        warning(config, protocol),
     ]
     return "".join(parts)
