@@ -10,7 +10,7 @@ from mssbench.report.aggregate import AGGREGATIONS, aggregate
 from mssbench.report.museval_json import read_museval_json
 
 STL1 = Path(__file__).parents[2] / "shared" / "data" / "sisec18" / "STL1.tar.xz"
-ALL = list(AGGREGATIONS)
+ALL = ["song-wise median", "segment-wise median", "segment-wise mean"]
 
 
 def table(songs, metric="SDR", run="run", target="vocals"):
@@ -48,6 +48,43 @@ def test_three_aggregations_of_one_table_match_hand_computed_values():
         "segment-wise median": 0.0,
         "segment-wise mean": 2.0,
     }
+
+
+def test_each_name_says_what_is_pooled_first():
+    # Song medians 2, 10, 4; song means 3, 10, 4.
+    scores = table({"a": [1, 2, 6], "b": [11, 9, 10], "c": [4, 4]})
+    found = aggregate(scores, ["vocals"], ["SDR"], list(AGGREGATIONS))
+    assert dict(zip(found["aggregation"], found["value"], strict=True)) == pytest.approx(
+        {
+            "song-wise median": 4.0,
+            "mean of song medians": 16 / 3,
+            "median of song means": 4.0,
+            "mean of song means": 17 / 3,
+            "segment-wise median": 5.0,
+            "segment-wise mean": 47 / 8,
+            # Distances to 5: 4 3 1 6 4 5 1 1.
+            "segment-wise MAD": 3.5,
+            "segment-wise SD": np.std([1, 2, 6, 11, 9, 10, 4, 4]),
+        }
+    )
+
+
+def test_songs_of_many_windows_weigh_no_more_than_others_but_in_a_pool():
+    scores = table({"a": [0] * 9, "b": [6]})
+    found = aggregate(scores, ["vocals"], ["SDR"], ["mean of song means", "segment-wise mean"])
+    assert found["value"].tolist() == pytest.approx([3, 0.6])
+
+
+def test_spread_does_not_move_with_the_scores():
+    rng = np.random.default_rng(0)
+    songs = {str(song): rng.normal(size=9 + song) for song in range(6)}
+    names = ["segment-wise MAD", "segment-wise SD"]
+
+    def spread(shift, factor):
+        moved = table({song: factor * scores + shift for song, scores in songs.items()})
+        return aggregate(moved, ["vocals"], ["SDR"], names)["value"].to_numpy()
+
+    assert spread(5, -2) == pytest.approx(2 * spread(0, 1))
 
 
 def test_one_song_makes_both_medians_equal():

@@ -22,6 +22,7 @@ VERBS = {
     "data": "list, download, link, render or check a data set",
     "prepare": "decode, downmix and resample a data set to a rendition",
     "stretch": "add the training songs of a rendition at other tempos",
+    "pan": "make stereo mixtures of a mono rendition's sources at known places",
     "train": "train one model",
     "separate": "separate the test songs of a rendition, or recordings of one's own",
     "score": "score estimates against references: of a rendition, or in two folders",

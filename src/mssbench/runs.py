@@ -6,12 +6,14 @@ from typing import Any
 from mssbench import sweeps
 from mssbench.errors import UserError
 from mssbench.models.registry import SEPARATORS, address_of
+from mssbench.panning.fan import Fan
 from mssbench.provenance import digest, training_name
 from mssbench.scoring.measures import MEASURES
 from mssbench.scoring.protocol import Protocol
 from mssbench.scoring.protocols import laid_over
 from mssbench.study import Config, Study
 from mssbench.training.config import TrainingConfig
+from mssbench.training.structure import structure
 
 # The parts of an experiment that decide its weights, its estimates and its scores.
 TRAINED, SEPARATED, SCORED = ("rendition", "split", "training"), ("separation",), ("scoring",)
@@ -234,9 +236,22 @@ def resolve(
 
 
 def rendition_name(rendition: Config) -> str:
-    """Return what names a rendition's folder, as in ``22050-mono`` and ``22050-mono-int16``."""
+    """Return what names a rendition's folder, as in ``22050-mono``.
+
+    Longer names are ``22050-mono-int16`` and, of sources in a fan, ``44100-stereo-fan20``.
+
+    Raises:
+        UserError: the values of a fan are not allowed.
+    """
     name = "{rate}-{channels}".format(**rendition)
     stored_as = rendition.get("format", "float32")
+    if rendition.get("panning"):
+        if (rendition["channels"], stored_as) != ("stereo", "float32"):
+            raise UserError(
+                f"rendition.panning makes stereo float32, rendition says {rendition['channels']} "
+                f"{stored_as}; change that or remove panning"
+            )
+        return f"{name}-{structure(Fan, rendition['panning'], 'rendition.panning').name}"
     return name if stored_as == "float32" else f"{name}-{stored_as}"
 
 
@@ -247,6 +262,12 @@ def stretch_options(config: Config) -> str:
         f"--{key} {' '.join(map(str, value)) if isinstance(value, list) else value}"
         for key, value in given.items()
     )
+
+
+def pan_options(config: Config) -> str:
+    """Return a run's ``rendition.panning`` as options of ``mssbench pan``."""
+    given = config["rendition"]["panning"].items()
+    return " ".join(f"--{key} {value}" for key, value in given if value is not None)
 
 
 def check_training(name: str, config: Config) -> None:

@@ -92,6 +92,34 @@ rule rendition:
         " --channels {params.channels} --format {params.format} --workers {threads} --out {output.manifest} --log {log}"
 
 
+# The same songs with their sources side by side at equal angles, as methods that separate by place
+# are tried on.
+rule panned_rendition:
+    input:
+        mono=lambda wildcards: (
+            f"results/{DATASET}/{SCALE}/rendition/"
+            f"{wildcards.panned.split('-')[0]}-mono/manifest.json"
+        ),
+    output:
+        manifest="results/{dataset}/{scale}/rendition/{panned}/manifest.json",
+    log:
+        "results/{dataset}/{scale}/logs/rendition/{panned}.log",
+    conda:
+        "../../envs/environment.yaml"
+    threads: 8
+    resources:
+        mem_mb=memory(8000),
+        runtime=240,
+    params:
+        options=lambda wildcards: pan_options(PANNED[wildcards.panned].config),
+        code=source_digest("mssbench.commands.pan"),
+    message:
+        "Panning the sources for {wildcards.panned}"
+    shell:
+        "mssbench pan --rendition {input.mono} {params.options} --workers {threads}"
+        " --out {output.manifest} --log {log}"
+
+
 # Further training songs at other tempos, for one training. They are made of the rendition in minutes,
 # so they go when it is done: the whole folder, as the songs lie beside the manifest. What it has of
 # the rendition's own songs are links, which take no room. No two trainings share a folder: Snakemake

@@ -12,6 +12,7 @@ from mssbench.models.registry import address_of
 from mssbench.provenance import source_digest
 from mssbench.runs import (
     expand,
+    pan_options,
     separated_part,
     stretch_options,
     trained_part,
@@ -82,6 +83,13 @@ SEPARATED = {run.separated: run for runs in RUNS.values() for run in runs}
 SCORED = {run.id: run for runs in RUNS.values() for run in runs}
 IMPORTED = {run.id: run for runs in OTHERS.values() for run in runs}
 
+# One run of each rendition whose sources stand at places of their own.
+PANNED = {
+    run.rendition: run
+    for run in SEPARATED.values()
+    if run.config["rendition"].get("panning")
+}
+
 # Data set and scale are part of every path, so that a demo never overwrites a paper-scale result.
 DATASET, SCALE = config["dataset"], config["scale"]
 
@@ -92,6 +100,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 wildcard_constraints:
     rendition=r"\d+-(mono|stereo)(-int16)?",
+    panned="|".join(PANNED) or "none",
     trained="|".join(TRAINED) or "none",
     separated="|".join(SEPARATED),
     scored="|".join(SCORED),

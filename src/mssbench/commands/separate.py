@@ -155,7 +155,9 @@ def check_rendition(rendition: "Rendition", wanted: dict[str, Any], manifest: Pa
     """
     rate, channels, stored_as = rendition.rate, rendition.channels, rendition.sample_format
     found = {"rate": rate, "channels": channels, "format": stored_as}
-    if found != {"format": "float32"} | wanted:
+    # Where sources stand is part of the rendition's name alone.
+    asked = {key: value for key, value in wanted.items() if key != "panning"}
+    if found != {"format": "float32"} | asked:
         raise UserError(
             f"{manifest} is {rate} Hz {channels} {stored_as}, the configuration's rendition "
             f"is {wanted}; prepare that one, or change the configuration"

@@ -5,11 +5,15 @@ nothing here has a default: the caller names the aggregation and every result ca
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from mssbench.errors import UserError
+
+if TYPE_CHECKING:
+    from pandas.core.groupby.generic import SeriesGroupBy
 
 # What a score table holds: one row a window, or a song where window_start is NaN.
 COLUMNS = ("run", "track", "target", "metric", "window_start", "score")
@@ -34,21 +38,86 @@ def segment_wise_median(scores: pd.DataFrame) -> pd.Series:
 
 def segment_wise_mean(scores: pd.DataFrame) -> pd.Series:
     """Return the mean over the pool of all windows of all songs."""
-    with np.errstate(invalid="ignore"):  # both infinities in a pool: it has no mean
-        return scores.groupby(KEYS, observed=True)["score"].mean()
+    return mean(scores.groupby(KEYS, observed=True)["score"])
+
+
+def mean_of_song_medians(scores: pd.DataFrame) -> pd.Series:
+    """Return the mean over songs of each song's median over windows."""
+    return mean(song_medians(scores).groupby(KEYS, observed=True))
+
+
+def median_of_song_means(scores: pd.DataFrame) -> pd.Series:
+    """Return the median over songs of each song's mean over windows.
+
+    The table of MMDenseNet (Takahashi and Mitsufuji, WASPAA 2017) aggregates like this.
+    """
+    return song_means(scores).groupby(KEYS, observed=True).median()
+
+
+def mean_of_song_means(scores: pd.DataFrame) -> pd.Series:
+    """Return the mean over songs of each song's mean over windows.
+
+    Wave-U-Net's PyTorch port logs this.
+    """
+    return mean(song_means(scores).groupby(KEYS, observed=True))
+
+
+def segment_wise_mad(scores: pd.DataFrame) -> pd.Series:
+    """Return the median absolute deviation from the median over the pool of all windows.
+
+    Wave-U-Net's tables state it beside the median; it is not scaled to a normal distribution's
+    standard deviation.
+    """
+    middle = scores.groupby(KEYS, observed=True)["score"].transform("median")
+    with np.errstate(invalid="ignore"):  # an infinite median
+        apart = scores.assign(score=(scores["score"] - middle).abs())
+    return apart.groupby(KEYS, observed=True)["score"].median()
+
+
+def segment_wise_sd(scores: pd.DataFrame) -> pd.Series:
+    """Return the standard deviation over the pool of all windows, of a population."""
+    with np.errstate(invalid="ignore"):
+        return scores.groupby(KEYS, observed=True)["score"].std(ddof=0)
+
+
+def song_means(scores: pd.DataFrame) -> pd.Series:
+    """Return each song's mean over its windows that have a value, by (run, target, metric, track).
+
+    NaN where no window has one.
+    """
+    return mean(scores.groupby([*KEYS, "track"], observed=True)["score"])
+
+
+def mean(groups: "SeriesGroupBy") -> pd.Series:
+    """Return the mean score of each group; NaN where a group holds both infinities."""
+    with np.errstate(invalid="ignore"):
+        return groups.mean()
 
 
 AGGREGATIONS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "song-wise median": song_wise_median,
+    "mean of song medians": mean_of_song_medians,
+    "median of song means": median_of_song_means,
+    "mean of song means": mean_of_song_means,
     "segment-wise median": segment_wise_median,
     "segment-wise mean": segment_wise_mean,
+    "segment-wise MAD": segment_wise_mad,
+    "segment-wise SD": segment_wise_sd,
 }
+
+# Measures of spread: no value of them is better than another.
+SPREADS = ("segment-wise MAD", "segment-wise SD")
 
 # A metric with one value a song has no windows to pool, so its aggregations have other names.
 WHOLE_SONG_NAMES = {
     "song-wise median": "median over songs",
+    "mean of song medians": "mean over songs",
+    "median of song means": "median over songs",
+    "mean of song means": "mean over songs",
     "segment-wise median": "median over songs",
     "segment-wise mean": "mean over songs",
+    "segment-wise MAD": "MAD over songs",
+    "segment-wise SD": "SD over songs",
 }
 
 

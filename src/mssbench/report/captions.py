@@ -10,8 +10,13 @@ from mssbench.scoring.measures import measure
 
 MEANINGS = {
     "song-wise median": "median over songs of each song's median over windows",
+    "mean of song medians": "mean over songs of each song's median over windows",
+    "median of song means": "median over songs of each song's mean over windows",
+    "mean of song means": "mean over songs of each song's mean over windows",
     "segment-wise median": "median over all windows of all songs",
     "segment-wise mean": "mean over all windows of all songs",
+    "segment-wise MAD": "median absolute deviation from the median over all windows of all songs",
+    "segment-wise SD": "standard deviation over all windows of all songs",
 }
 
 # What MUSDB18 papers separate and score, unless they say otherwise.

@@ -29,7 +29,10 @@ SCHEMA: dict[str, Any] = {
                     "trained": OPTIONAL_TEXT,
                     "separated": TEXT,
                     "kind": {"enum": ["trained", "bound"]},
-                    "rendition": {"type": "string", "pattern": "^[0-9]+-(mono|stereo)(-int16)?$"},
+                    "rendition": {
+                        "type": "string",
+                        "pattern": "^[0-9]+-(mono|stereo)(-[a-z0-9.-]+)?$",
+                    },
                     "loss": TEXT,
                     "imported": TEXT,
                     "sweep": OPTIONAL_TEXT,

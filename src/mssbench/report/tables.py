@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from mssbench.errors import UserError
-from mssbench.report.aggregate import aggregate
+from mssbench.report.aggregate import SPREADS, aggregate
 from mssbench.report.config import Experiment, Published, ReportConfig
 from mssbench.report.ranking import Ranking, ranked
 from mssbench.report.scores import Scoring, require_runs
@@ -214,6 +214,8 @@ def place(entries: Iterable[Published], first: str) -> dict[tuple[str, str, str,
 
 def mark_best(block: Block, metrics: Iterable[str]) -> Block:
     """Mark the best shown value of each metric among two or more learned experiments."""
+    if block.aggregation in SPREADS:
+        return block
     lines = list(block.lines)
     for metric in metrics:
         shown = {}

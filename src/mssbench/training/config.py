@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from mssbench.augmentation.config import AugmentationConfig, check
 from mssbench.errors import UserError
+from mssbench.panning.fan import Fan
 from mssbench.stretching.config import StretchingConfig
 from mssbench.training.optimiser_config import Decay, OptimiserConfig
 from mssbench.training.schedule import FineTuningConfig, ScheduleConfig
@@ -22,11 +23,13 @@ class RenditionConfig:
         rate: sampling rate in Hz.
         channels: ``mono`` or ``stereo``.
         format: ``float32`` or ``int16``, as which samples are stored.
+        panning: where the sources of each mixture stand; None for the data set's own mixtures.
     """
 
     rate: Count
     channels: Literal["mono", "stereo"]
     format: Literal["float32", "int16"] = "float32"
+    panning: Fan | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Stereo mixtures whose sources stand at known places, for methods that separate by place."""
