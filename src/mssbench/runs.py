@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mssbench.errors import UserError
-from mssbench.models.registry import SEPARATORS, address_of
+from mssbench.models.registry import SEPARATORS, address_of, kind_of
 from mssbench.provenance import digest
 from mssbench.study import Config, Study
 from mssbench.training.config import TrainingConfig
@@ -71,7 +71,7 @@ class Run:
             "trained": self.trained,
             "separated": self.separated,
             "rendition": self.rendition,
-            "kind": "bound" if self.trained is None else "trained",
+            "kind": kind_of(self.config["model"]["name"]),
             "loss": self.loss,
         }
 

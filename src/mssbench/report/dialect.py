@@ -64,7 +64,7 @@ class Dialect:
             f"{self.mark.format(letter).strip()} {self.escape(source)}"
             for source, letter in letters(table).items()
         ]
-        emphasis = ["Bold: the highest value of a learned system. Italics: untrained bounds."]
+        emphasis = ["Bold: the highest value of a system. Italics: bounds."]
         if sources:
             emphasis.append("In brackets: our value less the published one.")
         return sources + [self.escape(note) for note in [*emphasis, *notes(table)]]
