@@ -5,7 +5,7 @@ from typing import Any
 
 from mssbench import sweeps
 from mssbench.errors import UserError
-from mssbench.models.registry import SEPARATORS, address_of
+from mssbench.models.registry import SEPARATORS, address_of, kind_of
 from mssbench.panning.fan import Fan
 from mssbench.provenance import digest, training_name
 from mssbench.scoring.measures import MEASURES
@@ -100,7 +100,7 @@ class Run:
             "trained": self.trained,
             "separated": self.separated,
             "rendition": self.rendition,
-            "kind": "bound" if self.trained is None else "trained",
+            "kind": kind_of(self.config["model"]["name"]),
             "loss": self.loss,
         }
         return row | {"sweep": self.sweep, "swept": self.swept} if self.sweep else row

@@ -37,6 +37,7 @@ rule figure:
     input:
         scores=study_scores,
         histories=study_histories,
+        runs=study_runs,
         estimates=study_estimates,
         renditions=study_renditions,
     output:
@@ -66,7 +67,7 @@ rule figure:
         "Drawing figure {wildcards.figure} of {wildcards.study}"
     shell:
         "mssbench figures --config {params.config:q} --scores {input.scores}"
-        " --histories {input.histories} --estimates {input.estimates}"
+        " --histories {input.histories} --runs {input.runs} --estimates {input.estimates}"
         " --rendition {input.renditions[0]} --out {params.folder} --log {log}"
 
 

@@ -123,6 +123,9 @@ study_estimates = of_study(
 study_histories = of_study(
     "results/{dataset}/{scale}/train/{name}/history.csv", "trained", True
 )
+study_runs = of_study(
+    "results/{dataset}/{scale}/train/{name}/run.json", "trained", True
+)
 
 
 def study_scores(wildcards):

@@ -51,6 +51,9 @@ UNTRAINED = {
 }
 """Models that nothing is learned for: name -> ``module:Class``."""
 
+BOUNDS = frozenset({"ideal_binary_mask", "ideal_ratio_mask", "mixture", "multichannel_wiener"})
+"""Those of them that are no systems: the mixture itself, and what the true sources make."""
+
 MODELS = SEPARATORS | UNTRAINED
 
 
@@ -64,6 +67,13 @@ def address_of(name: str) -> tuple[str, str]:
         raise UserError(f"unknown model {name!r}; allowed are {', '.join(sorted(MODELS))}")
     module, _, cls = MODELS[name].partition(":")
     return module, cls
+
+
+def kind_of(name: str) -> str:
+    """Return ``trained``, ``untrained`` or ``bound``, as tables and figures tell models apart."""
+    if name in SEPARATORS:
+        return "trained"
+    return "bound" if name in BOUNDS else "untrained"
 
 
 def model_class(name: str) -> "type[Model]":

@@ -93,7 +93,9 @@ def units(table: Table) -> str:
 def seeds_line(table: Table) -> str:
     """Return how many seeds a learned experiment's value stands for."""
     blocks = table.blocks[:1]
-    learned = [line for block in blocks for line in block.lines if line.experiment.kind != "bound"]
+    learned = [
+        line for block in blocks for line in block.lines if line.experiment.kind == "trained"
+    ]
     seeds = [len(line.experiment.rows) for line in learned]
     if not seeds:
         return ""

@@ -25,7 +25,8 @@ class Row:
         label: what tables and figures call it.
         seed: None for an untrained method.
         id: its name in score tables.
-        kind: ``trained``, or ``bound`` for an untrained lower or upper bound.
+        kind: ``trained``; ``untrained`` for a method that learns nothing; ``bound`` for a lower
+            or upper bound, such as the mixture and what is made from the true sources.
         trained: names its learning history; None for an untrained method.
         separated: names its estimates; the same as ``id`` where the study does not say.
         rendition: the audio it works on, as in ``"22050-mono"``; empty where the study does not
@@ -76,6 +77,11 @@ class Experiment:
     kind: str
     rows: tuple[Row, ...]
 
+    @property
+    def is_bound(self) -> bool:
+        """Return whether it is no system, but a lower or upper bound of what one can reach."""
+        return self.kind == "bound"
+
 
 @dataclass(frozen=True)
 class ReportConfig:
@@ -99,7 +105,7 @@ class ReportConfig:
         return self.dataset in PAPER_DATASETS and self.scale == PAPER_SCALE
 
     def experiments(self, names: Sequence[str] | None = None) -> list[Experiment]:
-        """Return the experiments called ``names`` (all by default): learned ones, then bounds.
+        """Return the experiments called ``names`` (all by default): systems, then bounds.
 
         Both come in the study's order, whatever the order of ``names``. The name of one that sweeps
         stands for all of its combinations.
@@ -117,7 +123,7 @@ class ReportConfig:
             for name, rows in groups.items()
             if names is None or known[name].intersection(names)
         ]
-        return sorted(chosen, key=lambda experiment: experiment.kind == "bound")
+        return sorted(chosen, key=lambda experiment: experiment.is_bound)
 
 
 def read_config(text_or_file: str) -> ReportConfig:

@@ -68,7 +68,7 @@ class Dialect:
             for source, letter in letters(table).items()
         ]
         best = "best" if any(measure(name).lower for name in table.metrics) else "highest"
-        emphasis = [f"Bold: the {best} value of a learned system. Italics: untrained bounds."]
+        emphasis = [f"Bold: the {best} value of a system. Italics: bounds."]
         if sources:
             emphasis.append("In brackets: our value less the published one.")
         return sources + [self.escape(note) for note in [*emphasis, *notes(table)]]

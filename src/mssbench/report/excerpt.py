@@ -40,12 +40,14 @@ class Excerpt:
         song: the song's name.
         start: where the part begins, in seconds.
         target: what is separated, as in ``vocals``.
+        mixture: what was separated.
         signals: the true target, then each system's estimate.
     """
 
     song: str
     start: float
     target: str
+    mixture: Signal
     signals: tuple[Signal, ...]
 
 
@@ -74,7 +76,8 @@ def cut_excerpt(
     target = definition.get("target", default_target(rendition.stems))
     seconds = float(definition.get("seconds", SECONDS))
     song = choose_song(rendition, definition.get("song"))
-    truth, rate = reference(rendition.audio(song), rendition.stems, target), rendition.rate
+    stems, rate = rendition.audio(song), rendition.rate
+    truth = reference(stems, rendition.stems, target)
     begin = loudest(truth, round(seconds * rate), rate // STEPS_PER_SECOND)
     start = float(definition.get("start", begin / rate))
     if not 0 <= start < song.samples / rate:
@@ -83,13 +86,14 @@ def cut_excerpt(
             "give a start within the song"
         )
     first, last = round(start * rate), round((start + seconds) * rate)
+    mixture = Signal("Mixture", np.asarray(stems[0][:, first:last]).mean(axis=0), rate)
     signals = [Signal(f"True {target}", truth[:, first:last].mean(axis=0), rate)]
     for system in config.experiments(definition.get("rows")):
         if system.rows[0].imported:
             continue  # has scores alone
         file = estimate_file(estimates, system, song, target)
         signals.append(read_part(file, label_of(system), start, seconds))
-    return Excerpt(song.name, start, target, tuple(signals))
+    return Excerpt(song.name, start, target, mixture, tuple(signals))
 
 
 def choose_song(rendition: Rendition, name: str | None) -> RenditionSong:

@@ -1,7 +1,7 @@
 """The scores of a study's runs, and how they were made."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,34 +84,98 @@ class Scoring:
         return (self.window, self.hop) if own is None else (own, own)
 
 
-def gather_scores(files: Iterable[Path]) -> tuple[pd.DataFrame, Scoring]:
+def gather_scores(
+    files: Iterable[Path], runs: Collection[str] | None = None
+) -> tuple[pd.DataFrame, Scoring]:
     """Read the score tables of several runs as one.
 
+    Args:
+        files: the score tables.
+        runs: the runs whose scores are kept; by default all.
+
     Returns:
-        The tidy table of all runs and the protocol that they share; imported ones share its
+        The tidy table of the runs and the protocol that they share; imported ones share its
         windows.
 
     Raises:
         UserError: there is no file, two files hold the same run, or their protocols differ.
     """
+    tables = read_tables(files, runs)
+    # Imported scores come last, as they say the least of how they were made.
+    made_by = min(tables, key=lambda file: protocol_of(tables[file]).is_imported)
+    first = protocol_of(tables[made_by])
+    for file, table in tables.items():
+        if not protocol_of(table).agrees(first):
+            raise UserError(
+                f"{file} was scored with {protocol_of(table)}, but {made_by} with {first}; a table "
+                "needs one protocol: score the runs alike or choose rows"
+            )
+    return pd.concat(tables.values(), ignore_index=True), first
+
+
+def gather_windows(
+    files: Iterable[Path], runs: Collection[str] | None = None
+) -> tuple[pd.DataFrame, dict[str, Scoring]]:
+    """Read the score tables of runs that may differ in the length and distance of windows.
+
+    Args:
+        files: the score tables.
+        runs: the runs whose scores are kept; by default all.
+
+    Returns:
+        The tidy table of the runs, and how each run was scored.
+
+    Raises:
+        UserError: there is no file, two files hold the same run, or their protocols differ in
+            more than windows.
+    """
+    tables = read_tables(files, runs)
+    protocols: dict[str, Scoring] = {}
+    for file, table in tables.items():
+        found = protocol_of(table)
+        protocols |= {str(run): found for run in table["run"].unique()}
+        first = next(iter(protocols.values()))
+        if replace(found, window=first.window, hop=first.hop) != first:
+            raise UserError(
+                f"{file} was scored with {found}, but {next(iter(tables))} with {first}; they may "
+                "differ in window and hop alone: score the runs alike or choose rows"
+            )
+    return pd.concat(tables.values(), ignore_index=True), protocols
+
+
+def read_tables(
+    files: Iterable[Path], runs: Collection[str] | None = None
+) -> dict[Path, pd.DataFrame]:
+    """Read score tables, of ``runs`` alone where they are given; at least one is kept.
+
+    Raises:
+        UserError: there is no file, or two files hold the same run.
+    """
     tables: dict[Path, pd.DataFrame] = {file: read_scores(file) for file in dict.fromkeys(files)}
     if not tables:
         raise UserError("--scores: no score table is given; give each run's scores.parquet")
     owners: dict[str, Path] = {}
-    # Imported scores come last, as they say the least of how they were made.
-    made_by = min(tables, key=lambda file: protocol_of(tables[file]).is_imported)
-    first = protocol_of(tables[made_by])
     for file, table in tables.items():
         for run in map(str, table["run"].unique()):
             if run in owners:
                 raise UserError(f"{file}: run {run!r} is also in {owners[run]}; give one of them")
             owners[run] = file
-        if not protocol_of(table).agrees(first):
-            raise UserError(
-                f"{file} was scored with {protocol_of(table)}, but {made_by} with "
-                f"{first}; a table needs one protocol: score the runs alike"
-            )
-    return pd.concat(tables.values(), ignore_index=True), first
+    if runs is None:
+        return tables
+    require_all(owners, runs)
+    wanted = {owners[run] for run in runs}
+    return {
+        file: table if set(table["run"].unique()) <= set(runs) else kept(table, runs)
+        for file, table in tables.items()
+        if file in wanted
+    }
+
+
+def kept(table: pd.DataFrame, runs: Collection[str]) -> pd.DataFrame:
+    """Return the scores of ``runs`` with the attributes of ``table``."""
+    chosen = table[table["run"].isin(list(runs))]
+    chosen.attrs = dict(table.attrs)
+    return chosen
 
 
 def protocol_of(scores: pd.DataFrame) -> Scoring:
@@ -128,10 +192,15 @@ def require_runs(scores: pd.DataFrame, runs: Iterable[str]) -> None:
     Raises:
         UserError: naming the first of them.
     """
-    there = set(scores["run"].unique())
-    missing = [run for run in runs if run not in there]
+    require_all(scores["run"].unique(), runs)
+
+
+def require_all(there: Iterable[str], runs: Iterable[str]) -> None:
+    """Do the same where ``there`` are the runs that have scores."""
+    known = set(there)
+    missing = [run for run in runs if run not in known]
     if missing:
         raise UserError(
             f"--scores: there are no scores of run {missing[0]!r}, but of "
-            f"{', '.join(sorted(there)) or 'none'}; give the score table of every row"
+            f"{', '.join(sorted(known)) or 'none'}; give the score table of every row"
         )

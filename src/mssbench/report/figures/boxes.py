@@ -12,17 +12,29 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mssbench.report.aggregate import require, song_medians
 from mssbench.report.captions import data_line, imported_notes, span, warning
 from mssbench.report.config import Experiment, ReportConfig
-from mssbench.report.figures.style import COLOURS, GREY, PAGE, new_figure, remark
-from mssbench.report.scores import Scoring, require_runs
+from mssbench.report.figures.style import (
+    GREY,
+    PAGE,
+    colour_of_kind,
+    kinds_line,
+    new_figure,
+    remark,
+)
+from mssbench.report.scores import Scoring
+from mssbench.report.song_values import finite, ordered, require_scores, song_values
+from mssbench.report.sources import Sources
 from mssbench.scoring.measures import measure
 
-# The scores that decide the order of the systems, where there are any.
-ORDER_BY = ("vocals", "SDR")
-LEARNED, BOUND = COLOURS[0], GREY
-GAP = 0.35  # between learned systems and bounds, in boxes
+KEYS = ("rows", "targets", "metrics")
+GAP = 0.35  # between systems and bounds, in boxes
+
+
+def draw(definition: Mapping[str, Any], config: ReportConfig, sources: Sources) -> Figure:
+    """Draw the figure from files; see ``draw_boxes``."""
+    experiments = config.experiments(definition.get("rows"))
+    return draw_boxes(definition, config, *sources.scores_of(experiments))
 
 
 def draw_boxes(
@@ -33,9 +45,9 @@ def draw_boxes(
 ) -> Figure:
     """Draw a grid of panels: a row a target, a column a metric, a horizontal box a system.
 
-    Learned systems stand above by falling median vocals SDR over songs, bounds apart below. Boxes
-    reach from quartile to quartile, whiskers at most 1.5 times as far beyond. Each point is a
-    song: its median over windows, averaged over seeds.
+    Systems stand above by falling median vocals SDR over songs, bounds apart below. Boxes reach
+    from quartile to quartile, whiskers at most 1.5 times as far beyond. Each point is a song: its
+    median over windows, averaged over seeds.
 
     Args:
         definition: targets (default vocals), metrics (default SDR) and rows (default all).
@@ -47,84 +59,29 @@ def draw_boxes(
         UserError: a row, target or metric is unknown, or a run has no scores.
     """
     experiments = config.experiments(definition.get("rows"))
-    runs = [row.id for each in experiments for row in each.rows]
-    require_runs(scores, runs)
-    scores = scores[scores["run"].isin(runs)]
     targets, metrics = definition.get("targets", ["vocals"]), definition.get("metrics", ["SDR"])
-    require("targets", targets, scores["target"].unique())
-    require("metrics", metrics, scores["metric"].unique())
-    songs = song_values(scores, experiments, (*targets, ORDER_BY[0]), (*metrics, ORDER_BY[1]))
-    systems = ordered(experiments, songs, (targets[0], metrics[0]))
+    require_scores(scores, experiments, targets, metrics)
+    systems = ordered(experiments, scores, (targets[0], metrics[0]))
     figure = new_figure(PAGE, 0.6 + len(targets) * (0.35 + 0.27 * len(systems)))
     panels = figure.subplots(len(targets), len(metrics), sharex="col", sharey=True, squeeze=False)
+    shown = []
     for row, target in zip(panels, targets, strict=True):
         row[0].set_title(target.capitalize(), loc="left", fontweight="bold")
         for panel, metric in zip(row, metrics, strict=True):
-            draw_panel(panel, systems, [finite(songs, each, target, metric) for each in systems])
+            values = song_values(scores, systems, target, metric)
+            draw_panel(panel, systems, [finite(values, each) for each in systems])
+            shown.append(values)
     for panel, metric in zip(panels[-1], metrics, strict=True):
         panel.set_xlabel(f"{metric} ({measure(metric).unit})")
-    shown = is_in(songs, "target", targets) & is_in(songs, "metric", metrics)
-    remark(figure, explanation(config, protocol, systems, songs[shown]))
+    remark(figure, explanation(config, protocol, systems, shown))
     return figure
-
-
-def song_values(
-    scores: pd.DataFrame,
-    experiments: Sequence[Experiment],
-    targets: Sequence[str],
-    metrics: Sequence[str],
-) -> pd.Series:
-    """Return each song's median over windows, averaged over the seeds of an experiment.
-
-    The index is (experiment, target, metric, track), sorted; songs without a value are NaN.
-    """
-    owners = {row.id: each.name for each in experiments for row in each.rows}
-    chosen = scores[scores["target"].isin(targets) & scores["metric"].isin(metrics)]
-    medians = song_medians(chosen).rename("score").reset_index()
-    medians["experiment"] = medians["run"].map(owners)
-    return medians.groupby(["experiment", "target", "metric", "track"])["score"].mean()
-
-
-def finite(songs: pd.Series, experiment: Experiment, target: str, metric: str) -> np.ndarray:
-    """Return the finite values of one system, target and metric, in ascending order."""
-    chosen = is_in(songs, "experiment", [experiment.name])
-    values = songs[
-        chosen & is_in(songs, "target", [target]) & is_in(songs, "metric", [metric])
-    ].to_numpy()
-    return np.sort(values[np.isfinite(values)])
-
-
-def is_in(songs: pd.Series, level: str, names: Sequence[str]) -> np.ndarray:
-    """Return which entries have one of ``names`` at ``level`` of their index."""
-    found: np.ndarray = songs.index.get_level_values(level).isin(names)
-    return found
-
-
-def ordered(
-    experiments: Sequence[Experiment], songs: pd.Series, otherwise: tuple[str, str]
-) -> list[Experiment]:
-    """Return learned systems by falling median vocals SDR over songs, then bounds likewise.
-
-    Args:
-        experiments: the systems.
-        songs: what ``song_values`` returns.
-        otherwise: the target and metric to order by where there is no vocals SDR.
-    """
-    there = zip(*(songs.index.get_level_values(name) for name in ("target", "metric")), strict=True)
-    target, metric = ORDER_BY if ORDER_BY in there else otherwise
-
-    def rank(system: Experiment) -> tuple[bool, float]:
-        values = finite(songs, system, target, metric)
-        return system.kind == "bound", -float(np.median(values)) if len(values) else np.inf
-
-    return sorted(experiments, key=rank)
 
 
 def draw_panel(panel: Axes, systems: Sequence[Experiment], values: Sequence[np.ndarray]) -> None:
     """Draw one box a system with its songs as points; the first system stands at the top."""
-    bounds = [system.kind == "bound" for system in systems]
+    bounds = [system.is_bound for system in systems]
     places = np.arange(len(systems)) + GAP * np.array(bounds)
-    colours = [BOUND if bound else LEARNED for bound in bounds]
+    colours = [colour_of_kind(system.kind) for system in systems]
     drawn = panel.boxplot(
         values,
         positions=places,
@@ -155,16 +112,19 @@ def draw_panel(panel: Axes, systems: Sequence[Experiment], values: Sequence[np.n
 
 
 def explanation(
-    config: ReportConfig, protocol: Scoring, systems: Sequence[Experiment], songs: pd.Series
+    config: ReportConfig,
+    protocol: Scoring,
+    systems: Sequence[Experiment],
+    shown: Sequence[pd.DataFrame],
 ) -> str:
     """Return what points and boxes are, on which data, and how many songs cannot be drawn."""
     several = max(len(system.rows) for system in systems) > 1
-    tracks = span([songs.index.get_level_values("track").nunique()], "song")
-    missing = int((~np.isfinite(songs)).sum())
+    tracks = span([len(set().union(*(values.index for values in shown)))], "song")
+    missing = sum(int((~np.isfinite(values.to_numpy())).sum()) for values in shown)
     parts = [
         f"Points: {tracks}, each its median over windows{', averaged over seeds' * several}; ",
         "boxes: quartiles and median; whiskers: at most 1.5 interquartile ranges; ",
-        "grey: not learned. ",
+        f"{kinds_line(systems)}. ",
         *(f"{sentence} " for sentence in imported_notes(systems)),
         f"{protocol}; {data_line(config)}. ",
         f"{span([missing], 'value')} without a finite median not drawn. " if missing else "",

@@ -1,5 +1,8 @@
 """A part of a song as waveforms and spectrograms: the true target above each estimate."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -7,13 +10,21 @@ from matplotlib.image import AxesImage
 
 from mssbench.report.captions import data_line
 from mssbench.report.config import ReportConfig
-from mssbench.report.excerpt import Excerpt, Signal
+from mssbench.report.excerpt import Excerpt, Signal, cut_excerpt
 from mssbench.report.figures.style import COLOURS, DARK_GREY, PAGE, new_figure, remark
+from mssbench.report.sources import Sources
 
+KEYS = ("rows", "target", "seconds", "song", "start")
 ROW = 0.82  # inches
 COLUMNS = 1200  # of a waveform's envelope: more than a print can show
 FRAME, FRAMES_PER_WINDOW = 0.046, 4  # seconds, and how far neighbouring windows overlap
 FLOOR, TOP = -70.0, 10_000.0  # dB below the loudest point, Hz
+
+
+def draw(definition: Mapping[str, Any], config: ReportConfig, sources: Sources) -> Figure:
+    """Draw the figure from files; see ``draw_excerpt``."""
+    excerpt = cut_excerpt(definition, config, sources.rendition(), sources.estimates)
+    return draw_excerpt(excerpt, config)
 
 
 def draw_excerpt(excerpt: Excerpt, config: ReportConfig) -> Figure:

@@ -1,5 +1,6 @@
 """Training and validation loss over the epochs."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,23 @@ from matplotlib.ticker import MaxNLocator
 from mssbench.errors import UserError
 from mssbench.report.captions import data_line
 from mssbench.report.config import Experiment, ReportConfig
-from mssbench.report.figures.style import DARK_GREY, PAGE, colour_of, new_figure, remark
+from mssbench.report.figures.style import COLOURS, DARK_GREY, PAGE, colour_of, new_figure, remark
+from mssbench.report.sources import Sources
 
+KEYS = ("rows",)
 PANELS_IN_A_ROW = {1: 1, 2: 2, 4: 2}  # otherwise 3
+LABEL = 24  # characters of a loss in a line
 LOG_FROM = 20.0  # largest over smallest loss from which the axis is logarithmic
 # Column -> its name, dashes and width.
 CURVES = {
     "train_loss": ("training", (0, (3, 1.5)), 0.9),
     "valid_loss": ("validation", "-", 1.3),
 }
+
+
+def draw(definition: Mapping[str, Any], config: ReportConfig, sources: Sources) -> Figure:
+    """Draw the figure from files; see ``draw_learning_curves``."""
+    return draw_learning_curves(definition, config, sources.histories)
 
 
 def draw_learning_curves(
@@ -54,8 +63,8 @@ def draw_learning_curves(
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for panel, group in zip(panels, groups, strict=False):
         for system in group:
-            draw_system(panel, read[system.name], colour_of(systems.index(system)))
-        label_panel(panel, group, [colour_of(systems.index(system)) for system in group])
+            draw_system(panel, read[system.name], colour_of(group.index(system)))
+        label_panel(panel, group)
     for unused in panels[len(groups) :]:
         unused.remove()
     explain_lines(figure)
@@ -64,11 +73,19 @@ def draw_learning_curves(
 
 
 def by_loss(systems: Sequence[Experiment]) -> list[list[Experiment]]:
-    """Return the systems in groups of the same loss; where none is stated, each alone."""
+    """Return the systems in groups of the same loss; where none is stated, each alone.
+
+    No group has more systems than there are colours.
+    """
     groups: dict[str, list[Experiment]] = {}
     for system in systems:
         groups.setdefault(system.rows[0].loss or f" {system.name}", []).append(system)
-    return list(groups.values())
+    most = len(COLOURS)
+    return [
+        group[first : first + most]
+        for group in groups.values()
+        for first in range(0, len(group), most)
+    ]
 
 
 def read_histories(system: Experiment, files: Mapping[str, Path]) -> list[pd.DataFrame]:
@@ -134,11 +151,11 @@ def best_marker(colour: str) -> dict[str, Any]:
     return {"marker": "o", "markersize": 5, "color": colour, "linestyle": "none", **edge}
 
 
-def label_panel(panel: Axes, group: Sequence[Experiment], colours: Sequence[str]) -> None:
+def label_panel(panel: Axes, group: Sequence[Experiment]) -> None:
     """Name the axes and systems of a panel, and choose its scale."""
     panel.set_xlabel("epoch")
     loss = group[0].rows[0].loss
-    panel.set_ylabel(f"loss: {loss}" if loss else "loss")
+    panel.set_ylabel(textwrap.fill(f"loss: {loss}", LABEL) if loss else "loss")
     panel.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     low, high = panel.dataLim.intervaly
     if low > 0 and high / low > LOG_FROM:
@@ -147,10 +164,16 @@ def label_panel(panel: Axes, group: Sequence[Experiment], colours: Sequence[str]
     if len(group) == 1:
         panel.set_title(group[0].label, loc="left", fontweight="bold")
         return
-    lines = [Line2D([], [], color=colour) for colour in colours]
-    labels = [system.label for system in group]
-    bold = {"weight": "bold", "size": 8.0}
-    panel.legend(lines, labels, prop=bold, loc="lower left", bbox_to_anchor=(-0.02, 0.98))
+    lines = [Line2D([], [], color=colour_of(place)) for place in range(len(group))]
+    panel.legend(
+        lines,
+        [system.label for system in group],
+        prop={"weight": "bold", "size": 8.0},
+        loc="lower left",
+        bbox_to_anchor=(-0.02, 0.98),
+        handlelength=1.2,
+        handletextpad=0.5,
+    )
 
 
 def explain_lines(figure: Figure) -> None:

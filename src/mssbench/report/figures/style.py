@@ -1,7 +1,8 @@
 """One look for all figures, and files whose bytes depend on the data alone."""
 
+import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,19 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from mssbench.atomic import atomic_path
+from mssbench.report.config import Experiment
 
 # Okabe and Ito, Color Universal Design (2008): told apart by colour-blind readers. Yellow is left
 # out, since lines of it vanish on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 GREY, DARK_GREY = "#8C8C8C", "#4D4D4D"
+
+# Kind of a system -> its colour, and what a figure calls it.
+KINDS = {
+    "trained": (COLOURS[0], "blue", "learned"),
+    "untrained": (COLOURS[1], "orange", "nothing learned"),
+    "bound": (GREY, "grey", "bounds"),
+}
 
 # Inches. A text column and the full text width of the usual two-column papers.
 COLUMN, PAGE = 3.4, 7.0
@@ -62,14 +71,32 @@ def colour_of(place: int) -> str:
     return COLOURS[place % len(COLOURS)]
 
 
+def colour_of_kind(kind: str) -> str:
+    """Return the colour of ``trained`` and ``untrained`` systems and of a ``bound``."""
+    return KINDS[kind][0]
+
+
+def kinds_line(systems: Iterable[Experiment]) -> str:
+    """Return what the colours of systems mean, as in ``blue: learned; grey: bounds``."""
+    there = {system.kind for system in systems}
+    return "; ".join(f"{name}: {what}" for kind, (_, name, what) in KINDS.items() if kind in there)
+
+
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure of ``width`` x ``height`` inches that lays itself out."""
     return Figure(figsize=(width, height), layout="constrained")
 
 
+def with_minus(text: str) -> str:
+    """Return a number with a minus sign, which is as wide as a plus, instead of a hyphen."""
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
 def remark(figure: Figure, text: str) -> None:
     """Write small lines below the figure; nothing where ``text`` is empty."""
     if text:
+        # No line begins with the unit of a number.
+        text = re.sub(r"(?<=\d) (?=(?:s|dB|Hz|kHz|bit)\b)", "\N{NO-BREAK SPACE}", text)
         lines = textwrap.fill(text, width=int(REMARK_CHARACTERS * figure.get_figwidth()))
         figure.supxlabel(lines, fontsize=6.0, color=DARK_GREY, x=0.005, ha="left")
 

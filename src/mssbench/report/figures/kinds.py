@@ -1,0 +1,45 @@
+"""The kinds of figures: each a module with the keys of its definitions and what draws it."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from matplotlib.figure import Figure
+
+from mssbench.report.config import ReportConfig
+from mssbench.report.figures import (
+    boxes,
+    cost,
+    excerpt,
+    learning_curves,
+    scatter,
+    significance,
+    spectrograms,
+    sweep,
+    windows,
+)
+from mssbench.report.sources import Sources
+
+
+class Kind(Protocol):
+    """What a figure's module has."""
+
+    @property
+    def KEYS(self) -> tuple[str, ...]:  # noqa: N802
+        """Return the keys that a definition may have beside title and kind."""
+
+    def draw(self, definition: Mapping[str, Any], config: ReportConfig, sources: Sources) -> Figure:
+        """Draw a figure of a study."""
+
+
+KINDS: dict[str, Kind] = {
+    "boxes": boxes,
+    "cost": cost,
+    "excerpt": excerpt,
+    "learning_curves": learning_curves,
+    "scatter": scatter,
+    "significance": significance,
+    "spectrograms": spectrograms,
+    "sweep": sweep,
+    "windows": windows,
+}
+"""Kind -> its module."""

@@ -1,0 +1,93 @@
+"""The files that a study's figures are drawn from; each is read when a figure needs it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mssbench.data.rendition import Rendition
+from mssbench.errors import UserError
+from mssbench.report.config import Experiment
+from mssbench.report.scores import Scoring, gather_scores, gather_windows
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Files by what they hold.
+
+    Attributes:
+        scores: score tables.
+        histories: the ``history.csv`` of each trained row by its ``trained``.
+        runs: the ``run.json`` of each trained row by its ``trained``.
+        estimates: the ``estimates.json`` of each row by its ``separated``.
+        manifest: the ``manifest.json`` of the true sources, or None.
+    """
+
+    scores: tuple[Path, ...] = ()
+    histories: Mapping[str, Path] = field(default_factory=dict)
+    runs: Mapping[str, Path] = field(default_factory=dict)
+    estimates: Mapping[str, Path] = field(default_factory=dict)
+    manifest: Path | None = None
+
+    def scores_of(self, experiments: Sequence[Experiment]) -> tuple[pd.DataFrame, Scoring]:
+        """Return the scores of experiments and the one protocol that they were made with.
+
+        Raises:
+            UserError: an experiment has no scores, or their protocols differ.
+        """
+        return gather_scores(self.scores, ids_of(experiments))
+
+    def windows_of(
+        self, experiments: Sequence[Experiment]
+    ) -> tuple[pd.DataFrame, dict[str, Scoring]]:
+        """Return the scores of experiments, and how each run was scored.
+
+        Raises:
+            UserError: an experiment has no scores, or their protocols differ in more than windows.
+        """
+        return gather_windows(self.scores, ids_of(experiments))
+
+    def rendition(self) -> Rendition:
+        """Return the true sources.
+
+        Raises:
+            UserError: they are not given or cannot be read.
+        """
+        if self.manifest is None:
+            raise UserError("--rendition is missing; this figure needs a manifest.json")
+        return Rendition.open(self.manifest)
+
+
+def ids_of(experiments: Sequence[Experiment]) -> list[str]:
+    """Return the names of the experiments' runs in score tables."""
+    return [row.id for each in experiments for row in each.rows]
+
+
+def read_json(option: str, files: Mapping[str, Path], name: str, file: str) -> dict[str, Any]:
+    """Return the content of the file called ``name``.
+
+    Args:
+        option: which option gave the files.
+        files: files by name.
+        name: of a row's training or estimates.
+        file: what such files are called.
+
+    Raises:
+        UserError: there is no such file, or it is no JSON.
+    """
+    if name not in files:
+        found = ", ".join(sorted(files)) or "none"
+        raise UserError(
+            f"{option}: there is none called {name!r}, but {found}; give the {file} of every row, "
+            "in a folder of its name or as NAME=PATH"
+        )
+    try:
+        content: dict[str, Any] = json.loads(files[name].read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{files[name]}: there is no such file; give a {file}") from None
+    except json.JSONDecodeError as error:
+        raise UserError(f"{files[name]} is not valid JSON: {error}") from None
+    return content
