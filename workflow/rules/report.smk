@@ -77,6 +77,7 @@ rule published:
         scores=study_scores,
         estimates=study_estimates,
         renditions=study_renditions,
+        weights=study_weights,
         tables=lambda wildcards: study_files(
             "tables", lambda study: study.tables, ["md"], [wildcards.study]
         ),
@@ -100,4 +101,5 @@ rule published:
     shell:
         "mssbench track publish --config {params.config:q} --scores {input.scores}"
         " --estimates {input.estimates} --rendition {input.renditions}"
+        " --weights {input.weights}"
         " --tables {params.tables} --figures {params.figures} --out {output.mark} --log {log}"

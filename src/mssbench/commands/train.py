@@ -104,7 +104,7 @@ def train_and_write(
     import torch
 
     from mssbench.data.rendition import Rendition
-    from mssbench.tracking import start_run, training_key
+    from mssbench.tracking import Throughput, start_run, training_key
     from mssbench.training import checkpoint
     from mssbench.training.config import TrainingConfig
     from mssbench.training.loop import train
@@ -115,7 +115,10 @@ def train_and_write(
     torch.set_num_threads(args.threads)
     rendition = Rendition.open(args.rendition)
     name, tags = run_name(config), tags_of(config, dict(args.tag))
-    with start_run(name, training_key(name), resolved, tags) as tracked:
+    rates = Throughput(audio_per_step(config))
+    read = {key: rendition.dataset.get(key, "") for key in ("name", "digest")}
+    read["source"] = args.rendition.parent.name
+    with start_run(name, training_key(name), resolved, tags, dataset=read) as tracked:
         result = train(
             config,
             rendition,
@@ -123,7 +126,7 @@ def train_and_write(
             device,
             initial=initial,
             parts=args.parts,
-            on_epoch=lambda row: tracked.log_epoch(int(row["epoch"]), row),
+            on_epoch=lambda row: tracked.log_epoch(int(row["epoch"]), {**row, **rates.of(row)}),
             should_stop=should_stop,
             seconds_between_checkpoints=args.checkpoint_seconds,
         )
@@ -170,6 +173,14 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
 def run_name(config: "TrainingConfig") -> str:
     """Return what names the run's weights: model, seed and digest of the configuration."""
     return f"{config.model.name}-s{config.seed}-{digest(config.resolved)}"
+
+
+def audio_per_step(config: "TrainingConfig") -> float | None:
+    """Return the seconds of audio in a batch; None where fine-tuning changes its size."""
+    options = config.training
+    if options.fine_tuning and options.fine_tuning.batch_size != options.batch_size:
+        return None
+    return options.batch_size * options.crops.samples / config.rendition.rate
 
 
 def tags_of(config: "TrainingConfig", given: dict[str, str]) -> dict[str, str]:
