@@ -92,3 +92,41 @@ def make_rendition(tmp_path):
         return Rendition.open(tmp_path / "manifest.json")
 
     return make
+
+
+@pytest.fixture(scope="session")
+def empty_mlflow(tmp_path_factory) -> Path:
+    """Path of an empty MLflow database. To make one takes seconds, to copy it nothing."""
+    from mssbench.tracking.store import create
+
+    file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    create(file)
+    return file
+
+
+@pytest.fixture(scope="module")
+def mlflow_folder(empty_mlflow, tmp_path_factory) -> Path:
+    """Path of a folder with a module's own MLflow store."""
+    import shutil
+
+    from mssbench.tracking.store import initialise
+
+    # The space stands for all that file names and addresses spell differently.
+    folder = tmp_path_factory.mktemp("a store")
+    shutil.copy(empty_mlflow, folder)
+    initialise(f"sqlite:///{folder}/mlflow.db", ["mssbench"], folder / "artifacts")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def mlflow_uri(mlflow_folder) -> str:
+    """Address of that store."""
+    return f"sqlite:///{mlflow_folder}/mlflow.db"
+
+
+@pytest.fixture(scope="module")
+def mlflow_client(mlflow_uri):
+    """MLflow's client of that store."""
+    from mssbench.tracking.connection import connect
+
+    return connect(mlflow_uri)

@@ -11,7 +11,7 @@ ANGLES = (30, 10, 20)
 
 
 def study(seed=0, values=ANGLES):
-    """Return rows and scores of two systems whose SDR is a tenth of the angle, and noise."""
+    """Return rows and scores of two systems whose SDR is noise about a level."""
     rng = np.random.default_rng(seed)
     rows, parts = [], []
     for system in ("a", "b"):
@@ -36,17 +36,18 @@ def study(seed=0, values=ANGLES):
     return rows, pd.concat(parts, ignore_index=True)
 
 
-def drawn(rows, scores, **definition):
+def drawn(study, **definition):
+    rows, scores = study
     return draw_sweep({"key": KEY} | definition, config(rows), scores, PROTOCOL)
 
 
 def test_sweeps_have_the_bytes_that_their_data_decide(tmp_path):
-    check_bytes(lambda: drawn(*study(0)), lambda: drawn(*study(1)), tmp_path)
+    check_bytes(lambda: drawn(study(0)), lambda: drawn(study(1)), tmp_path)
 
 
 def test_a_line_joins_the_medians_over_sources_and_songs_in_ascending_order():
     rows, scores = study()
-    figure = drawn(rows, scores)
+    figure = drawn((rows, scores))
     medians = scores.groupby("run")["score"].median()
     for system, line in zip("ab", figure.axes[0].containers, strict=True):
         xs, ys = line.lines[0].get_data()
@@ -56,14 +57,14 @@ def test_a_line_joins_the_medians_over_sources_and_songs_in_ascending_order():
 
 
 def test_the_legend_names_systems_without_their_values():
-    figure = drawn(*study())
+    figure = drawn(study())
     names = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
     assert names == ["System a", "System b"]
 
 
 def test_bars_are_the_quartiles():
     rows, scores = study()
-    figure = drawn(rows, scores, rows=["a"])
+    figure = drawn((rows, scores), rows=["a"])
     (_, _, (bars,)) = figure.axes[0].containers[0].lines
     low, high = bars.get_segments()[0][:, 1]
     own = scores[scores["run"] == "a/spacing=10"]["score"]
@@ -81,4 +82,4 @@ def test_a_key_that_nothing_sweeps_is_refused():
 def test_values_that_are_no_numbers_are_refused():
     rows, scores = study(values=("wide", "narrow"))
     with pytest.raises(UserError, match=r"= 'wide'; it must be a number"):
-        drawn(rows, scores)
+        drawn((rows, scores))

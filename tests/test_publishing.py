@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from safetensors.torch import save_file
 
 from mssbench.cli import main
+from mssbench.models.registry import build
 from mssbench.scoring.results import write_scores
 from mssbench.tracking import start_run, training_key
 from mssbench.tracking.connection import connect
@@ -52,6 +54,17 @@ def write_estimates(folder, level=0.25, samples=20 * RATE):
     return path
 
 
+def weights_of_a_training(folder):
+    """Write, or write again, a model that was trained, though not for long."""
+    model = {"name": "wave_u_net", "params": {"levels": 2, "filters": 2, "output": "single"}}
+    config = {"model": model, "rendition": {"rate": RATE}, "training": {"crops": {"samples": 64}}}
+    folder.mkdir(exist_ok=True)
+    built = build(model["name"], model["params"])
+    file = folder / "model.safetensors"
+    save_file(built.state_dict(), file, metadata={"config": json.dumps(config)})
+    return file
+
+
 def write_run_scores(path, run, vocals):
     protocol = {"version": "v4", "window": 1.0, "hop": 1.0, "references": "float", "si_sdr": ""}
     # Of each song the median counts, then that of the songs: [1, 5, 5] and [3, 3, 3] give 4.
@@ -94,6 +107,7 @@ def publish(rendition, tmp_path):
         words += ["--figures", str(tmp_path / "figures")]
         words += ["--tables", str(tmp_path / "tables" / "systems.md")]
         words += ["--rendition", str(rendition.folder / "manifest.json")]
+        words += ["--weights", str(weights_of_a_training(tmp_path / "net-weights"))]
         words += ["--estimates", str(made), "--out", str(tmp_path / "published.json")]
         assert main(words) == 0
         return json.loads((tmp_path / "published.json").read_text())
@@ -130,14 +144,18 @@ def test_results_join_the_training_and_publishing_again_adds_nothing(store, publ
     files = {
         path.relative_to(folder / "artifacts" / "mssbench").as_posix()
         for path in (folder / "artifacts").rglob("*.*")
+        if "models" not in path.parts
     }
     ofall = ["figures/study/boxes.png", "tables/study/systems.md"]
     heard = [f"excerpt/{name}.flac" for name in ("mixture", "vocals estimate", "vocals target")]
+    own = [*heard, "config.yaml"]
     assert files == {
         f"{found}/artifacts/{name}"
         for found in runs
-        for name in ofall + (heard if found == net.info.run_id else [])
+        for name in ofall + (own if found == net.info.run_id else [])
     }
+    assert client.get_model_version_by_alias("study", "best").run_id == net.info.run_id
+    assert len(net.outputs.model_outputs) == 1
 
     publish(vocals=1.0, study="another")
     net = client.get_run(net.info.run_id)

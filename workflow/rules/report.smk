@@ -112,6 +112,7 @@ rule published:
         scores=study_scores,
         estimates=study_estimates,
         renditions=study_renditions,
+        weights=study_weights,
         tables=lambda wildcards: study_files(
             "tables", lambda study: study.tables, ["md"], [wildcards.study]
         ),
@@ -135,4 +136,5 @@ rule published:
     shell:
         "mssbench track publish --config {params.config:q} --scores {input.scores}"
         " --estimates {input.estimates} --rendition {input.renditions}"
+        " --weights {input.weights}"
         " --tables {params.tables} --figures {params.figures} --out {output.mark} --log {log}"

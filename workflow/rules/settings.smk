@@ -18,6 +18,7 @@ from mssbench.runs import (
     trained_part,
 )
 from mssbench.study import Studies
+from mssbench.tracking.masking import has_credentials
 from mssbench.validation import load_yaml, validate
 
 WORKFLOW = Path(workflow.basedir, "workflow")
@@ -56,6 +57,11 @@ def dataset_content():
 def tracking_address():
     """Return the one address that every job logs to: absolute, whatever the job's folder."""
     address = config["tracking"]
+    if has_credentials(address):
+        raise WorkflowError(
+            "tracking in the configuration holds a password, and jobs, logs and reports show it; "
+            "give that address as MLFLOW_TRACKING_URI in the environment instead"
+        )
     if address == "off" or "://" in address:
         return address
     return f"sqlite:///{Path(address).absolute()}"

@@ -120,6 +120,9 @@ own_scores = of_study("results/{dataset}/{scale}/score/{name}/scores.parquet", "
 study_estimates = of_study(
     "results/{dataset}/{scale}/separate/{name}/estimates.json", "separated"
 )
+study_weights = of_study(
+    "results/{dataset}/{scale}/train/{name}/model.safetensors", "trained", True
+)
 study_histories = of_study(
     "results/{dataset}/{scale}/train/{name}/history.csv", "trained", True
 )

@@ -3,16 +3,21 @@
 import argparse
 import json
 import logging
+import os
 from pathlib import Path
 
 from mssbench.atomic import write_json
 from mssbench.errors import UserError
 from mssbench.tracking.connection import OFF, address
+from mssbench.tracking.masking import MASK, masked
 
 log = logging.getLogger(__name__)
 
 # What `init` writes in the pipeline.
 STORE = Path("results/tracking/store.json")
+
+# Where `serve` keeps what it serves.
+SERVER = Path("results/tracking/server")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +32,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     init.add_argument("--out", type=Path, required=True, help="the store.json to write")
 
     check = actions.add_parser("check", help="mark runs as failed whose process has died")
+
+    sync = actions.add_parser(
+        "sync",
+        help="send what jobs recorded while MLflow was away",
+        description="Send what jobs recorded while MLflow was away. It lies in tracking/outbox "
+        "beside an SQLite store, in results/tracking/outbox for a server, or in MSSBENCH_OUTBOX.",
+    )
+    sync.add_argument(
+        "--any-address",
+        action="store_true",
+        help="also what was recorded for another address than the present one",
+    )
 
     publish = actions.add_parser("publish", help="put a study's results onto its runs")
     publish.add_argument("--config", required=True, help="the study as JSON, or a JSON file")
@@ -43,13 +60,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="manifest.json of what was separated",
     )
     publish.add_argument("--estimates", type=Path, nargs="*", default=[], metavar="JSON")
+    publish.add_argument(
+        "--weights",
+        type=Path,
+        nargs="*",
+        default=[],
+        metavar="SAFETENSORS",
+        help="of trainings; they become the runs' models, and the best is registered",
+    )
     publish.add_argument("--out", type=Path, required=True, help="the published.json to write")
 
     dashboard = actions.add_parser("dashboard", help="serve MLflow's pages until Ctrl-C")
     dashboard.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
     dashboard.add_argument("--port", type=int, default=5000, help="default: %(default)s")
 
-    for action in (check, dashboard):
+    serve = actions.add_parser("serve", help="run an MLflow server for the jobs of a cluster")
+    serve.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on; 0.0.0.0 opens the server to the network (default: %(default)s)",
+    )
+    serve.add_argument("--port", type=int, default=5000, help="default: %(default)s")
+    serve.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a further name by which jobs or browsers call this host; may be given again",
+    )
+    serve.add_argument(
+        "--folder", type=Path, default=SERVER, help="database and files (default: %(default)s)"
+    )
+    serve.add_argument(
+        "--database",
+        metavar="URI",
+        help="another database; with a password, give it as MLFLOW_BACKEND_STORE_URI instead",
+    )
+
+    for action in (check, sync, dashboard):
         action.add_argument(
             "--store",
             type=Path,
@@ -76,6 +124,10 @@ def run(args: argparse.Namespace) -> None:
             check(address_of(args.store))
         case "publish":
             publish(args)
+        case "sync":
+            sync(address_of(args.store), args.any_address)
+        case "serve":
+            serve(args)
         case _:
             dashboard(address_of(args.store), args.host, args.port)
 
@@ -86,7 +138,9 @@ def init(args: argparse.Namespace) -> None:
 
     uri = address()
     initialise(uri, args.experiments, args.artifacts)
-    write_json(args.out, {"uri": uri, "experiments": [] if uri == OFF else args.experiments})
+    write_json(
+        args.out, {"uri": masked(uri), "experiments": [] if uri == OFF else args.experiments}
+    )
 
 
 def check(uri: str) -> None:
@@ -98,8 +152,57 @@ def check(uri: str) -> None:
         print(f"{name}: its process has died; marked as failed")
     if not lost:
         print(
-            "Tracking is off." if uri == OFF else f"{uri}: no run is left behind by a dead process."
+            "Tracking is off."
+            if uri == OFF
+            else f"{masked(uri)}: no run is left behind by a dead process."
         )
+
+
+def sync(uri: str, any_address: bool) -> None:
+    """Send what is in the outbox and say what became of it.
+
+    Raises:
+        UserError: the store cannot be reached, or something could not be sent.
+    """
+    from mssbench.tracking.sync import sync as send_all
+
+    if uri == OFF:
+        print("Tracking is off.")
+        return
+    outcome = send_all(uri, any_address=any_address)
+    for name in outcome.sent:
+        print(f"{name}: sent")
+    if outcome.busy:
+        print(f"{outcome.busy} runs are being sent by other processes.")
+    if outcome.elsewhere:
+        print(
+            f"Other runs were recorded for {', '.join(sorted(outcome.elsewhere))}; set "
+            "MLFLOW_TRACKING_URI to it, or send them here with --any-address."
+        )
+    if outcome.failed:
+        raise UserError(
+            f"{outcome.failed} runs could not be sent, for the reasons above; they are kept, and "
+            "the same command tries again"
+        )
+    if not (outcome.sent or outcome.busy or outcome.elsewhere):
+        print(f"{masked(uri)}: nothing is left to send.")
+
+
+def serve(args: argparse.Namespace) -> None:
+    """Make the database, then serve it until Ctrl-C."""
+    from mssbench.tracking.dashboard import serve as become
+    from mssbench.tracking.server import LOOPBACK, address_for_jobs, prepare_server
+
+    own = f"sqlite:///{(args.folder / 'mlflow.db').absolute()}"
+    database = args.database or os.environ.get("MLFLOW_BACKEND_STORE_URI") or own
+    command, environment = prepare_server(
+        database, args.folder / "artifacts", args.host, args.port, args.allow_host
+    )
+    print(f"For the jobs: export MLFLOW_TRACKING_URI={address_for_jobs(args.host, args.port)}")
+    if args.host not in LOOPBACK:
+        print("Whoever reaches this port may read, change and delete all runs.")
+    print("The server answers in a few seconds; Ctrl-C ends it.")
+    become(command, environment)
 
 
 def publish(args: argparse.Namespace) -> None:
@@ -118,30 +221,35 @@ def publish(args: argparse.Namespace) -> None:
             tables=args.tables,
             renditions=args.rendition,
             estimates=args.estimates,
+            weights=args.weights,
         )
-    write_json(args.out, {"uri": uri, "study": study.study, "runs": runs})
+    write_json(args.out, {"uri": masked(uri), "study": study.study, "runs": runs})
 
 
 def dashboard(uri: str, host: str, port: int) -> None:
     """Repair the store, then serve its pages."""
     from mssbench.tracking.dashboard import dashboard_command, serve
 
-    command = dashboard_command(uri, host, port)
+    command, environment = dashboard_command(uri, host, port)
     check(uri)
     print(f"MLflow's pages will be at http://{host}:{port} in a few seconds; Ctrl-C ends them.")
-    serve(command)
+    serve(command, environment)
 
 
 def address_of(store: Path) -> str:
     """Return the environment's address, or that in ``store`` where the environment has none.
 
     Raises:
-        UserError: ``store`` is not what ``mssbench track init`` writes.
+        UserError: ``store`` is not what ``mssbench track init`` writes, or its address lacks the
+            password, which is not kept.
     """
     uri = address()
     if uri != OFF or not store.exists():
         return uri
     try:
-        return str(json.loads(store.read_text(encoding="utf-8"))["uri"])
+        uri = str(json.loads(store.read_text(encoding="utf-8"))["uri"])
     except (ValueError, TypeError, KeyError):
         raise UserError(f"{store}: not a mark of 'mssbench track init'; make it again") from None
+    if MASK in uri:
+        raise UserError(f"{store} names {uri}, without the password; set MLFLOW_TRACKING_URI")
+    return uri

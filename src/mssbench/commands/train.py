@@ -5,6 +5,7 @@ import csv
 import json
 import platform
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,7 +104,7 @@ def train_and_write(
     import torch
 
     from mssbench.data.rendition import Rendition
-    from mssbench.tracking import Run, start_run, training_key
+    from mssbench.tracking import Run, Throughput, start_run, training_key
     from mssbench.training import checkpoint
     from mssbench.training.config import TrainingConfig
     from mssbench.training.distributed import joined
@@ -120,25 +121,34 @@ def train_and_write(
     torch.set_num_threads(args.threads)
     rendition = Rendition.open(args.rendition)
     name, tags = training_name(config.resolved), tags_of(config, dict(args.tag))
-    with joined(device) as ranks:
-        first = ranks.is_first
-        key = training_key(name)
-        with start_run(name, key, config.resolved, tags) if first else Run() as tracked:
-            result = train(
-                config,
-                rendition,
-                args.checkpoints,
-                device,
-                initial=initial,
-                parts=config.initial.parts if config.initial else (),
-                on_epoch=lambda row: tracked.log_epoch(int(row["epoch"]), row),
-                should_stop=should_stop,
-                seconds_between_checkpoints=args.checkpoint_seconds,
-                ranks=ranks,
-            )
-            if first:
-                write_outputs(args, config, result, device, ranks.count)
-                checkpoint.clear(args.checkpoints)
+    rates = Throughput(audio_per_step(config))
+    read = {key: rendition.dataset.get(key, "") for key in ("name", "digest")}
+    read["source"] = args.rendition.parent.name
+    start = partial(start_run, name, training_key(name), config.resolved, tags, dataset=read)
+    with joined(device) as ranks, start() if ranks.is_first else Run() as tracked:
+        result = train(
+            config,
+            rendition,
+            args.checkpoints,
+            device,
+            initial=initial,
+            parts=config.initial.parts if config.initial else (),
+            on_epoch=lambda row: tracked.log_epoch(int(row["epoch"]), {**row, **rates.of(row)}),
+            should_stop=should_stop,
+            seconds_between_checkpoints=args.checkpoint_seconds,
+            ranks=ranks,
+        )
+        if ranks.is_first:
+            write_outputs(args, config, result, device, ranks.count)
+            checkpoint.clear(args.checkpoints)
+
+
+def audio_per_step(config: "TrainingConfig") -> float | None:
+    """Return the seconds of audio in a batch; None where fine-tuning changes its size."""
+    options = config.training
+    if options.fine_tuning and options.fine_tuning.batch_size != options.batch_size:
+        return None
+    return options.batch_size * options.crops.samples / config.rendition.rate
 
 
 def tags_of(config: "TrainingConfig", given: dict[str, str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mssbench.errors import UserError
+from mssbench.tracking.masking import masked
 
 OFF = "off"
 VARIABLE = "MLFLOW_TRACKING_URI"
@@ -13,17 +14,27 @@ VARIABLE = "MLFLOW_TRACKING_URI"
 SERVERS, DATABASES = ("http", "https"), ("sqlite", "postgresql", "mysql", "mssql")
 
 # MLflow reads these when it is imported; a value that the user set wins. Its own retries would
-# hold up a job for four minutes when the server is away.
+# hold up a job for four minutes when the server is away, and the address that it prints at the end
+# of each run has its password in it.
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "MLFLOW_RECORD_ENV_VARS_IN_MODEL_LOGGING": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 
 # They report each migration and each retry; what went wrong in the end is reported here.
-TALKATIVE = ("alembic", "mlflow.store.db.utils", "urllib3.connectionpool")
+TALKATIVE = (
+    "alembic",
+    "mlflow.pyfunc",
+    "mlflow.store.db.utils",
+    "mlflow.utils.environment",
+    "urllib3.connectionpool",
+)
 
 
 def address() -> str:
@@ -46,8 +57,8 @@ def scheme(uri: str) -> str:
     kind = uri.partition("://")[0].partition("+")[0] if "://" in uri else ""
     if kind not in SERVERS + DATABASES:
         raise UserError(
-            f"{VARIABLE} is {uri!r}; it must be sqlite:////absolute/path.db, the address of an "
-            "MLflow server such as http://host:5000, or off"
+            f"{VARIABLE} is {masked(uri)!r}; it must be sqlite:////absolute/path.db, the address "
+            "of an MLflow server such as http://host:5000, or off"
         )
     return kind
 
@@ -63,7 +74,7 @@ def database_file(uri: str) -> Path | None:
     file = Path(uri.partition("://")[2].partition("?")[0].removeprefix("/"))
     if not file.is_absolute():
         raise UserError(
-            f"{VARIABLE} is {uri!r}, a relative path; write it as sqlite:///{file.absolute()}"
+            f"{VARIABLE} is {masked(uri)!r}, a relative path; write it as sqlite:///{file.absolute()}"
         )
     return file
 
@@ -109,8 +120,8 @@ def reach(uri: str) -> Any:
     except Exception as error:
         what = "server answers" if is_server(uri) else "store can be opened"
         raise UserError(
-            f"no MLflow {what} at {uri} ({first_line(error)}); mend that, or switch tracking off "
-            f"with {VARIABLE}={OFF}"
+            f"no MLflow {what} at {masked(uri)} ({first_line(error)}); mend that, or switch "
+            f"tracking off with {VARIABLE}={OFF}"
         ) from None
     return connected
 
@@ -130,6 +141,6 @@ def experiment_id(connected: Any, name: str) -> str:
 
 
 def first_line(error: Exception) -> str:
-    """Return the beginning of an error's message: MLflow's go on for pages."""
+    """Return the beginning of an error's message, its secrets masked: MLflow's go on for pages."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0][:200]
+    return masked(lines[0])[:200]

@@ -7,10 +7,14 @@ import sys
 
 from mssbench.errors import UserError
 from mssbench.tracking.connection import OFF, SETTINGS, connect, is_server
+from mssbench.tracking.masking import masked
 
 
-def dashboard_command(uri: str, host: str, port: int) -> list[str]:
+def dashboard_command(uri: str, host: str, port: int) -> tuple[list[str], dict[str, str]]:
     """Return the command that serves the store's pages at ``http://host:port``.
+
+    Returns:
+        The command, and what its environment needs.
 
     Raises:
         UserError: there is no store to show, or the port cannot be had.
@@ -21,17 +25,27 @@ def dashboard_command(uri: str, host: str, port: int) -> list[str]:
             "--store or MLFLOW_TRACKING_URI"
         )
     if is_server(uri):
-        raise UserError(f"the runs are on the MLflow server {uri}: open that address instead")
+        raise UserError(
+            f"the runs are on the MLflow server {masked(uri)}: open that address instead"
+        )
     connect(uri)
     check_port(host, port)
+    return server_command(uri, host, port)
+
+
+def server_command(database: str, host: str, port: int) -> tuple[list[str], dict[str, str]]:
+    """Return the command of an MLflow server, and what its environment needs.
+
+    The database's address may hold a password, which a command line would show to everybody.
+    """
     command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
-    return [*command, "--backend-store-uri", uri, "--host", host, "--port", str(port)]
+    return [*command, "--host", host, "--port", str(port)], {"MLFLOW_BACKEND_STORE_URI": database}
 
 
-def serve(command: list[str]) -> None:
+def serve(command: list[str], environment: dict[str, str]) -> None:
     """Become ``command``: signals reach it without a go-between."""
     sys.stdout.flush()
-    os.execve(command[0], command, SETTINGS | os.environ)
+    os.execve(command[0], command, SETTINGS | os.environ | environment)
 
 
 def check_port(host: str, port: int) -> None:

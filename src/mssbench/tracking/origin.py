@@ -11,6 +11,18 @@ import psutil
 import mssbench
 
 PID, HOST, STARTED = "pid", "host", "mssbench.process_started"
+SLURM_JOB = "slurm_job_id"
+
+# What squeue says of a job after its end, for a while.
+ENDED = {
+    *("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL"),
+    *("OUT_OF_MEMORY", "PREEMPTED", "TIMEOUT"),
+}
+
+PACKAGE = Path(mssbench.__file__).parent
+
+# Characters of a difference to a commit; more is no edit but another program.
+LONGEST_CHANGES = 200_000
 
 # Process ids are given anew, start times (s) hardly are. The clock may have been set since.
 SAME_START = 2.0
@@ -24,12 +36,20 @@ def process_tags() -> dict[str, str]:
         STARTED: f"{psutil.Process().create_time():.2f}",
     }
     if "SLURM_JOB_ID" in os.environ:
-        tags["slurm_job_id"] = os.environ["SLURM_JOB_ID"]
+        tags[SLURM_JOB] = os.environ["SLURM_JOB_ID"]
     return tags
 
 
 def is_alive(tags: Mapping[str, str]) -> bool:
-    """Whether the process that wrote ``tags``, on this host, still runs."""
+    """Whether the process that wrote ``tags`` still runs, as far as can be told from here.
+
+    A process of this host is asked for. One of another host is alive as long as SLURM knows its
+    job, and where there is no SLURM to ask.
+    """
+    if tags.get(HOST) != socket.gethostname():
+        return SLURM_JOB not in tags or is_queued(tags[SLURM_JOB])
+    if not {PID, STARTED} <= tags.keys():
+        return True
     try:
         process = psutil.Process(int(tags[PID]))
         same = abs(process.create_time() - float(tags[STARTED])) < SAME_START
@@ -38,24 +58,66 @@ def is_alive(tags: Mapping[str, str]) -> bool:
         return False
 
 
+def is_queued(job: str) -> bool:
+    """Whether a SLURM job waits, runs or ends; True where SLURM does not answer."""
+    command = ["squeue", "--noheader", "--format=%T", f"--jobs={job}"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return True
+    if done.returncode:
+        # It forgets a job some minutes after its end.
+        return "Invalid job id" not in done.stderr
+    return bool(set(done.stdout.split()) - ENDED)
+
+
 def code_tags() -> dict[str, str]:
     """Return the package's version and, where it lies in a git repository, the commit."""
-    tags = {"mssbench.version": mssbench.__version__}
-    commit = git_commit(Path(mssbench.__file__).parent)
-    if commit:
-        # The name under which MLflow's pages show it.
-        tags["mlflow.source.git.commit"] = commit.removesuffix("-dirty")
-        tags["git.dirty"] = str(commit.endswith("-dirty")).lower()
-    return tags
+    return {"mssbench.version": mssbench.__version__, **commit_tags(git_commit(PACKAGE))}
+
+
+def code_state() -> tuple[dict[str, str], str]:
+    """Return the tags of the commit, and what of the repository's files differs from it.
+
+    Both are empty outside of a git repository.
+    """
+    commit = git_commit(PACKAGE)
+    is_dirty = commit is not None and commit.endswith("-dirty")
+    return commit_tags(commit), git_changes(PACKAGE) if is_dirty else ""
+
+
+def commit_tags(commit: str | None) -> dict[str, str]:
+    """Return the tags of what `git_commit` says."""
+    if not commit:
+        return {}
+    # The name under which MLflow's pages show it.
+    return {
+        "mlflow.source.git.commit": commit.removesuffix("-dirty"),
+        "git.dirty": str(commit.endswith("-dirty")).lower(),
+    }
 
 
 def git_commit(folder: Path) -> str | None:
     """Return the commit that is checked out, with ``-dirty`` when tracked files differ from it."""
-    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40"]
+    said = git(folder, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    return said and said.strip()
+
+
+def git_changes(folder: Path) -> str:
+    """Return how the files of a git repository differ from its commit, cut to `LONGEST_CHANGES`."""
+    root = (git(folder, "rev-parse", "--show-toplevel") or "").strip()
+    changes = git(Path(root), "diff", "--no-color", "--no-ext-diff", "HEAD") if root else None
+    changes = changes or ""
+    if len(changes) > LONGEST_CHANGES:
+        return f"{changes[:LONGEST_CHANGES]}\n[{len(changes) - LONGEST_CHANGES} characters more]\n"
+    return changes
+
+
+def git(folder: Path, *words: str) -> str | None:
+    """Return what git says in ``folder``; None where it fails, or there is none."""
+    command = ["git", "-C", str(folder), *words]
     try:
-        done = subprocess.run(
-            [*command, "--exclude=*"], capture_output=True, text=True, timeout=10, check=True
-        )
+        done = subprocess.run(command, capture_output=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
+    return done.stdout.decode(errors="replace")

@@ -13,9 +13,12 @@ from mssbench.report.scores import gather_scores
 from mssbench.sweeps import tags as sweep_tags
 from mssbench.tracking.connection import reach
 from mssbench.tracking.excerpt import write_excerpt
+from mssbench.tracking.masking import masked
+from mssbench.tracking.model import best_run, log_model, register
 from mssbench.tracking.origin import code_tags, process_tags
 from mssbench.tracking.run import EXPERIMENT, training_key
 from mssbench.tracking.stored import STATUS, StoredRun
+from mssbench.tracking.sync import sync
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +34,11 @@ def publish(
     tables: Sequence[Path],
     renditions: Iterable[Path],
     estimates: Sequence[Path],
+    weights: Sequence[Path] = (),
 ) -> dict[str, str]:
     """Put a study's results onto its runs; doing it again adds nothing.
+
+    The best trained run's model gets the study's name in the registry.
 
     Trained runs are those that training has made. Where tracking failed then, and for untrained
     methods, runs are created.
@@ -45,6 +51,8 @@ def publish(
         tables: Markdown files, or folders of them.
         renditions: manifests of what was separated; excerpts are cut from them.
         estimates: ``<separated>/estimates.json`` of the rows; a row may lack one.
+        weights: ``<trained>/model.safetensors`` of the rows; a row may lack one, and then has no
+            model in MLflow.
 
     Returns:
         Row id -> MLflow run id.
@@ -53,11 +61,14 @@ def publish(
         UserError: the store cannot be reached, or a file is not what it should be.
     """
     connected = reach(uri)
+    # The trainings' own words come first: the runs that they make are those that are looked for.
+    sync(uri)
     medians = medians_of(scores)
     opened = [Rendition.open(manifest) for manifest in renditions]
     separated = {path.parent.name: path for path in estimates}
+    trained = {path.parent.name: path for path in weights}
     files = {"figures": files_in(figures, ".png"), "tables": files_in(tables, ".md")}
-    runs = {}
+    runs, models = {}, {}
     for row, key in zip(study.rows, keys(study.rows), strict=True):
         run = attach(connected, row, key)
         run.log_metrics(medians.get(row.id, {}))
@@ -71,7 +82,12 @@ def publish(
         if run.status != STATUS["FINISHED"]:
             run.finish("FINISHED")
         runs[row.id] = run.id
-    log.info("Published %d runs of %s to %s", len(runs), study.study, uri)
+        if row.trained in trained and key == training_key(row.trained):
+            models[row.id] = log_model(connected, uri, run.id, trained[row.trained])
+    best = best_run({row: medians.get(row, {}) for row in models})
+    if best is not None:
+        register(connected, study.study, runs[best], models[best])
+    log.info("Published %d runs of %s to %s", len(runs), study.study, masked(uri))
     return runs
 
 

@@ -5,10 +5,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from uuid import uuid4
 
+import mssbench
 from mssbench.errors import Interrupted
-from mssbench.tracking.connection import OFF, address, connect, first_line
-from mssbench.tracking.stored import STATUS, StoredRun
+from mssbench.tracking.connection import OFF, address, first_line
+from mssbench.tracking.journal import Journal, journal_file, outbox
+from mssbench.tracking.masking import masked
+from mssbench.tracking.origin import process_tags
+from mssbench.tracking.sender import Sender
+from mssbench.tracking.stored import STATUS
+from mssbench.tracking.system import Sampler
 
 log = logging.getLogger(__name__)
 
@@ -20,26 +27,32 @@ T = TypeVar("T")
 class Run:
     """A run as a stage of the pipeline sees it.
 
-    No method raises because of MLflow. The first failure is logged as a warning, and the run does
-    nothing from then on; nor does it where tracking is off.
+    What is logged goes to a journal file, in microseconds; a thread brings it to MLflow, and what
+    MLflow does not take now is sent later. No method waits for MLflow, but the end for some
+    seconds, and none raises because of it. Where the journal cannot be written, that is logged as
+    a warning, and the run does nothing from then on; nor does it where tracking is off.
 
     As a context manager it ends the run: FINISHED, or STOPPED when the block was interrupted, or
     FAILED when it raised something else.
 
     Args:
-        begin: returns the stored run; None where tracking is off.
+        begin: opens the journal and says where MLflow is; None where tracking is off.
     """
 
-    def __init__(self, begin: Callable[[], StoredRun] | None = None) -> None:
-        self._stored: StoredRun | None = None
-        self._ended = False
-        if begin is not None:
-            self._stored = guarded(begin)
+    def __init__(self, begin: Callable[[], tuple[str, Journal]] | None = None) -> None:
+        self._journal: Journal | None = None
+        self._ended = self._has_failed = False
+        opened = begin and guarded(begin)
+        if opened:
+            uri, self._journal = opened
+            self._sender, self._sampler = Sender(uri, self._journal), Sampler(self._journal)
+            self._sender.start()
+            self._sampler.start()
 
     @property
     def is_tracked(self) -> bool:
-        """Whether what is logged reaches MLflow."""
-        return self._stored is not None
+        """Whether what is logged is kept for MLflow."""
+        return self._journal is not None and not self._has_failed
 
     def log_epoch(self, step: int, metrics: Mapping[str, float | None]) -> None:
         """Log what belongs to one step of the curves.
@@ -50,19 +63,22 @@ class Run:
             step: the number of the epoch.
             metrics: name -> value; a ``/`` in a name groups charts.
         """
-        self._attempt(lambda stored: stored.log_epoch(step, metrics))
+        self._record("epoch", step=step, metrics=metrics)
 
     def log_metrics(self, metrics: Mapping[str, float]) -> None:
         """Log values that the run has once; values that it has already are not repeated."""
-        self._attempt(lambda stored: stored.log_metrics(metrics))
+        self._record("metrics", metrics=metrics)
 
     def log_artifact(self, path: Path | str, folder: str | None = None) -> None:
-        """Copy a file into ``folder`` of the run's files, over one of the same name."""
-        self._attempt(lambda stored: stored.log_artifact(Path(path), folder))
+        """Copy a file into ``folder`` of the run's files, over one of the same name.
+
+        The file must stay until it is sent.
+        """
+        self._record("artifact", path=str(Path(path).absolute()), folder=folder)
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Set tags; they may change."""
-        self._attempt(lambda stored: stored.set_tags(tags))
+        self._record("tags", tags=dict(tags))
 
     def finish(self, state: str) -> None:
         """End the run.
@@ -74,18 +90,23 @@ class Run:
         if state not in STATUS:
             raise ValueError(f"state is {state!r}; allowed are {', '.join(STATUS)}")
         self._ended = True
-        self._attempt(lambda stored: stored.finish(state))
+        self._record("finish", state=state)
+        if self._journal is not None:
+            self._sampler.end()
+            self._sender.end()
 
-    def _attempt(self, action: Callable[[StoredRun], None]) -> None:
-        stored = self._stored
-        if stored is None:
+    def _record(self, kind: str, **content: Any) -> None:
+        journal = self._journal
+        if journal is None or self._has_failed:
             return
 
-        def act() -> StoredRun:
-            action(stored)
-            return stored
+        def append() -> bool:
+            if "metrics" in content:
+                content["metrics"] = numbers(content["metrics"])
+            journal.append(kind, **content)
+            return True
 
-        self._stored = guarded(act)
+        self._has_failed = not guarded(append)
 
     def __enter__(self) -> Self:
         return self
@@ -116,6 +137,11 @@ def guarded(action: Callable[[], T]) -> T | None:
         return None
 
 
+def numbers(metrics: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Return the values as Python's own numbers, whatever library they come from."""
+    return {name: None if value is None else float(value) for name, value in metrics.items()}
+
+
 def training_key(trained: str) -> str:
     """Return the key of the run in which the weights called ``trained`` are made."""
     return f"train/{trained}"
@@ -127,22 +153,40 @@ def start_run(
     params: Mapping[str, Any],
     tags: Mapping[str, Any],
     experiment: str = EXPERIMENT,
+    *,
+    dataset: Mapping[str, str] | None = None,
 ) -> Run:
     """Start a run, or continue the one that has the same key.
 
     The tags get host, process, commit, version, SLURM job and the number of the attempt added.
+    Where the code differs from its commit, the difference is stored as ``changes.diff``.
 
     Args:
         name: what MLflow's pages call it.
         key: names the run for good, such as the digest of its configuration.
-        params: nested maps; stored with their keys joined by dots. They never change: a continued
-            run stores only those that it lacks.
+        params: nested maps of plain values; stored with their keys joined by dots, and whole as
+            ``config.yaml``. They never change: a continued run stores only those that it lacks.
         tags: texts and numbers. With a tag ``code``, only a run of the same code is continued.
         experiment: the MLflow experiment, which ``initialise`` has made.
+        dataset: ``name``, ``digest`` and ``source`` of what is read; shown as the run's input.
     """
     uri = address()
     if uri == OFF:
         return Run()
-    return Run(
-        lambda: StoredRun.begin(connect(uri), experiment, key, name=name, params=params, tags=tags)
-    )
+
+    def begin() -> tuple[str, Journal]:
+        journal = Journal(journal_file(outbox(uri), key))
+        journal.append(
+            "begin",
+            address=masked(uri),
+            attempt=uuid4().hex[:12],
+            experiment=experiment,
+            key=key,
+            name=name,
+            params=params,
+            tags={**tags, "mssbench.version": mssbench.__version__, **process_tags()},
+            dataset=dataset,
+        )
+        return uri, journal
+
+    return Run(begin)

@@ -1,7 +1,6 @@
 """The store as a whole: made before any job uses it, and mended when jobs have died."""
 
 import logging
-import socket
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -17,8 +16,10 @@ from mssbench.tracking.connection import (
     is_server,
     reach,
 )
-from mssbench.tracking.origin import HOST, PID, STARTED, is_alive
+from mssbench.tracking.masking import masked
+from mssbench.tracking.origin import is_alive
 from mssbench.tracking.stored import STATE, STATUS
+from mssbench.tracking.sync import sync
 
 log = logging.getLogger(__name__)
 
@@ -45,15 +46,24 @@ def initialise(uri: str, experiments: Iterable[str], artifact_root: Path | str) 
     """
     if uri == OFF:
         return
-    file = database_file(uri)
-    if file is not None:
-        create(file) if not file.exists() else migrate(uri)
-    connected = reach(uri)
+    connected = opened(uri)
     for name in experiments:
         location = (
             None if is_server(uri) else Path(artifact_root).absolute().joinpath(name).as_uri()
         )
         add_experiment(connected, name, location)
+
+
+def opened(uri: str) -> Any:
+    """Return an MLflow client of a store, which is made or migrated before.
+
+    Raises:
+        UserError: the store cannot be made, opened or reached.
+    """
+    file = database_file(uri)
+    if file is not None:
+        create(file) if not file.exists() else migrate(uri)
+    return reach(uri)
 
 
 def create(file: Path) -> None:
@@ -76,12 +86,12 @@ def migrate(uri: str) -> None:
             return  # reported where the store is opened
     else:
         return
-    log.info("Migrating the MLflow store %s", uri)
+    log.info("Migrating the MLflow store %s", masked(uri))
     command = [sys.executable, "-m", "mlflow", "db", "upgrade", uri]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        log.info("%s", done.stderr)
-        raise UserError(f"MLflow cannot migrate its store {uri}; the reason stands above")
+        log.info("%s", masked(done.stderr))
+        raise UserError(f"MLflow cannot migrate its store {masked(uri)}; the reason stands above")
 
 
 def add_experiment(connected: Any, name: str, location: str | None) -> None:
@@ -106,10 +116,10 @@ def add_experiment(connected: Any, name: str, location: str | None) -> None:
 
 
 def repair(uri: str) -> list[str]:
-    """Mark runs as failed whose process on this host has died without a word.
+    """Mark runs as failed whose process has died without a word.
 
-    MLflow shows them as running for ever. Runs of other hosts are left alone: nothing here can
-    tell whether they live.
+    MLflow shows them as running for ever. What jobs have left in the outbox is sent before: it may
+    hold that word. Runs of other hosts count as alive unless SLURM says that their job has ended.
 
     Returns:
         The names of those runs.
@@ -120,11 +130,11 @@ def repair(uri: str) -> list[str]:
     if uri == OFF:
         return []
     connected = reach(uri)
+    sync(uri)
     experiments = [experiment.experiment_id for experiment in connected.search_experiments()]
-    wanted = f"attributes.status = 'RUNNING' and tags.{HOST} = '{socket.gethostname()}'"
+    wanted = "attributes.status = 'RUNNING'"
     running = connected.search_runs(experiments, wanted, max_results=MOST_RUNS)
-    ours = [run for run in running if {PID, STARTED} <= run.data.tags.keys()]
-    lost = [run for run in ours if not is_alive(run.data.tags)]
+    lost = [run for run in running if not is_alive(run.data.tags)]
     for run in lost:
         connected.set_tag(run.info.run_id, STATE, "lost")
         connected.set_terminated(run.info.run_id, STATUS["FAILED"])

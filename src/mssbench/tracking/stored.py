@@ -1,26 +1,57 @@
 """A run as MLflow stores it. Everything here may raise what MLflow raises."""
 
-import json
-import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+import yaml
+
 from mssbench.tracking.connection import experiment_id
-from mssbench.tracking.origin import code_tags, process_tags
+from mssbench.tracking.form import (
+    LONGEST_PARAM,
+    LONGEST_TAG,
+    as_text,
+    dataset_input,
+    flatten,
+    same,
+    storable,
+)
 
 KEY, ATTEMPT, STATE = "mssbench.key", "attempt", "mssbench.state"
+
+# Which attempts have been counted, by name.
+ATTEMPTS, MOST_ATTEMPTS = "mssbench.attempts", 200
 
 # How a run's end is called in MLflow. A stopped run will be continued; MLflow has no word for it.
 STATUS = {"FINISHED": "FINISHED", "FAILED": "FAILED", "STOPPED": "KILLED"}
 
-# MLflow refuses what is longer.
-LONGEST_PARAM, LONGEST_TAG = 6000, 8000
+
+class Refused(Exception):  # noqa: N818 (MLflow's answer, not an error of ours)
+    """A record that can never be stored."""
+
+
+@dataclass
+class Curve:
+    """What a store has of a metric.
+
+    Attributes:
+        last_step: the highest step; -1 without points.
+        value: the value there.
+        points: moment (ms) and value, as text, of each point.
+    """
+
+    last_step: int = -1
+    value: float | None = None
+    points: set[tuple[int, str]] = field(default_factory=set)
 
 
 class StoredRun:
     """One run of an MLflow store.
+
+    What the run has already is passed over, so that all may be given again. Points of curves wait
+    until `flush` sends them together.
 
     Args:
         client: the MLflow client.
@@ -32,33 +63,32 @@ class StoredRun:
         self.status: str = run.info.status
         self.tags: dict[str, str] = dict(run.data.tags)
         self._params = dict(run.data.params)
-        self._values: dict[str, float] = dict(run.data.metrics)
-        self._last_steps = {key: self._last_step(key) for key in self._values}
+        # Its curves are read when they are continued.
+        self._curves: dict[str, Curve | None] = dict.fromkeys(run.data.metrics)
+        self._waiting: list[tuple[str, float, int, int]] = []
 
     @classmethod
-    def begin(
-        cls,
-        client: Any,
-        experiment: str,
-        key: str,
-        *,
-        name: str,
-        params: Mapping[str, Any],
-        tags: Mapping[str, Any],
-    ) -> Self:
-        """Continue the run that has ``key``, or create it.
+    def begin(cls, client: Any, record: Mapping[str, Any]) -> Self:
+        """Continue the run that a journal's first record tells of, or create it.
 
-        Where ``tags`` has ``code``, a run of other code is not continued: its curves would be
+        Where its tags have ``code``, a run of other code is not continued: its curves would be
         those of other weights.
         """
-        found = cls.find(client, experiment, key, tags.get("code"))
-        attempt = int(found.tags.get(ATTEMPT, 0)) + 1 if found else 1
-        origin = {**code_tags(), **process_tags(), ATTEMPT: attempt, STATE: "running"}
-        run = found or cls.create(client, experiment, key, name, {**tags, **origin})
-        if found:
-            found.set_tags({**tags, **origin})
-            client.update_run(found.id, status="RUNNING")
-        run.log_params(params)
+        given, attempt, moment = record["tags"], record["attempt"], record["at"]
+        found = cls.find(client, record["experiment"], record["key"], given.get("code"))
+        known = found.tags.get(ATTEMPTS, "").split() if found else []
+        if found and attempt in known:
+            run = found
+        else:
+            count = int(found.tags.get(ATTEMPT, 0)) + 1 if found else 1
+            of_attempt = {ATTEMPTS: " ".join([*known, attempt][-MOST_ATTEMPTS:]), ATTEMPT: count}
+            tags = {**given, **of_attempt, STATE: "running"}
+            where, key, name = record["experiment"], record["key"], record["name"]
+            run = found or cls.create(client, where, key, name, tags, moment=moment)
+            if found:
+                client.update_run(run.id, status="RUNNING")
+                run.set_tags(tags)
+        run.describe(record["params"], record["dataset"])
         return run
 
     @classmethod
@@ -74,12 +104,53 @@ class StoredRun:
 
     @classmethod
     def create(
-        cls, client: Any, experiment: str, key: str, name: str, tags: Mapping[str, Any]
+        cls,
+        client: Any,
+        experiment: str,
+        key: str,
+        name: str,
+        tags: Mapping[str, Any],
+        *,
+        moment: int | None = None,
     ) -> Self:
-        """Create a run with ``key``; MLflow gives it the status RUNNING."""
+        """Create a run with ``key``, begun at ``moment`` (ms); MLflow calls it RUNNING."""
         text = {tag: as_text(value, LONGEST_TAG) for tag, value in tags.items()}
-        where = experiment_id(client, experiment)
-        return cls(client, client.create_run(where, run_name=name, tags={**text, KEY: key}))
+        where, text[KEY] = experiment_id(client, experiment), key
+        return cls(client, client.create_run(where, moment, run_name=name, tags=text))
+
+    def apply(self, record: Mapping[str, Any]) -> None:
+        """Store a record of a journal, but for its first.
+
+        Raises:
+            Refused: there is no such kind of record.
+        """
+        moment = record["at"]
+        match record["kind"]:
+            case "epoch":
+                self.add_epoch(record["step"], record["metrics"], moment)
+            case "metrics":
+                self.add_metrics(record["metrics"], moment)
+            case "sample":
+                self.add_sample(record["metrics"], moment)
+            case "tags":
+                self.set_tags(record["tags"])
+            case "artifact":
+                self.log_artifact(Path(record["path"]), record["folder"])
+            case "text":
+                self._client.log_text(self.id, record["text"], record["file"])
+            case "finish":
+                self.finish(record["state"], moment)
+            case other:
+                raise Refused(f"records of kind {other!r} are not known")
+
+    def describe(self, params: Mapping[str, Any], dataset: Mapping[str, str] | None) -> None:
+        """Store the resolved configuration, as parameters and as a file, and the data set."""
+        self.log_params(params)
+        if params:
+            text = yaml.safe_dump(dict(params), sort_keys=False, allow_unicode=True)
+            self._client.log_text(self.id, text, "config.yaml")
+        if dataset:
+            self._client.log_inputs(self.id, datasets=[dataset_input(**dataset)])
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Store those of the parameters that the run lacks; stored ones can never change."""
@@ -100,74 +171,65 @@ class StoredRun:
         self._client.log_batch(self.id, tags=[RunTag(*tag) for tag in text.items()])
         self.tags |= text
 
-    def log_epoch(self, step: int, metrics: Mapping[str, float | None]) -> None:
-        """Store the values of one step that have no value there or later yet.
+    def add_epoch(self, step: int, metrics: Mapping[str, float | None], moment: int) -> None:
+        """Add the values of one step that have no value there or later yet.
 
-        Infinity becomes NaN, because MLflow would store and draw 1.8e308. None is left out.
+        Infinity becomes NaN. None is left out.
         """
-        self._append(
-            {
-                name: (storable(value), step)
-                for name, value in metrics.items()
-                if value is not None and step > self._last_steps.get(name, -1)
-            }
-        )
+        for name, value in metrics.items():
+            if value is not None and step > self._curve(name).last_step:
+                self._add(name, value, step, moment)
+
+    def add_metrics(self, metrics: Mapping[str, float], moment: int) -> None:
+        """Add values that a run has once; a changed one becomes the curve's next point."""
+        for name, value in metrics.items():
+            if not same(self._curve(name).value, storable(value)):
+                self.add_sample({name: value}, moment)
+
+    def add_sample(self, metrics: Mapping[str, float], moment: int) -> None:
+        """Add values at their curves' next step, unless they have them of this moment (ms)."""
+        for name, value in metrics.items():
+            curve = self._curve(name)
+            if (moment, repr(storable(value))) not in curve.points:
+                self._add(name, value, curve.last_step + 1, moment)
 
     def log_metrics(self, metrics: Mapping[str, float]) -> None:
-        """Store values that a run has once; a changed one becomes the curve's next point."""
-        self._append(
-            {
-                name: (storable(value), self._last_steps.get(name, -1) + 1)
-                for name, value in metrics.items()
-                if not same(self._values.get(name), storable(value))
-            }
-        )
+        """Store values that a run has once, at once."""
+        self.add_metrics(metrics, int(time.time() * 1000))
+        self.flush()
+
+    def flush(self) -> None:
+        """Send the points that wait."""
+        from mlflow.entities import Metric
+
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            points = [Metric(name, value, at, step) for name, value, step, at in waiting]
+            self._client.log_batch(self.id, metrics=points)
 
     def log_artifact(self, path: Path, folder: str | None) -> None:
         """Copy the file ``path`` into ``folder`` of the run's files, over one of its name."""
         self._client.log_artifact(self.id, str(path), folder)
 
-    def finish(self, state: str) -> None:
-        """End the run as ``FINISHED``, ``FAILED`` or ``STOPPED``."""
+    def finish(self, state: str, moment: int | None = None) -> None:
+        """End the run as ``FINISHED``, ``FAILED`` or ``STOPPED``, at ``moment`` (ms)."""
+        self.flush()
         self.set_tags({STATE: state.lower()})
-        self._client.set_terminated(self.id, STATUS[state])
+        self._client.set_terminated(self.id, STATUS[state], moment)
         self.status = STATUS[state]
 
-    def _append(self, points: Mapping[str, tuple[float, int]]) -> None:
-        from mlflow.entities import Metric
+    def _add(self, name: str, value: float, step: int, moment: int) -> None:
+        curve = self._curve(name)
+        curve.last_step, curve.value = step, storable(value)
+        curve.points.add((moment, repr(curve.value)))
+        self._waiting.append((name, curve.value, step, moment))
 
-        if not points:
-            return
-        moment = int(time.time() * 1000)
-        batch = [Metric(name, value, moment, step) for name, (value, step) in points.items()]
-        self._client.log_batch(self.id, metrics=batch)
-        for name, (value, step) in points.items():
-            self._values[name], self._last_steps[name] = value, step
-
-    def _last_step(self, name: str) -> int:
-        history = self._client.get_metric_history(self.id, name)
-        return max((point.step for point in history), default=-1)
-
-
-def flatten(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the leaves of nested maps, with their keys joined by dots."""
-    for key, value in params.items():
-        if isinstance(value, Mapping) and value:
-            yield from flatten(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
-
-
-def as_text(value: Any, longest: int) -> str:
-    """Return texts as they are and other values as JSON, cut to ``longest`` characters."""
-    return (value if isinstance(value, str) else json.dumps(value))[:longest]
-
-
-def storable(value: float) -> float:
-    """Return ``value``, or NaN where it is infinite."""
-    return float("nan") if math.isinf(value) else float(value)
-
-
-def same(one: float | None, other: float) -> bool:
-    """Whether two values are equal; NaN equals NaN."""
-    return one is not None and (one == other or (math.isnan(one) and math.isnan(other)))
+    def _curve(self, name: str) -> Curve:
+        curve = self._curves.get(name)
+        if curve is None:
+            found = self._client.get_metric_history(self.id, name) if name in self._curves else []
+            last = max(found, key=lambda point: (point.step, point.timestamp), default=None)
+            curve = Curve(last.step, last.value) if last else Curve()
+            curve.points = {(point.timestamp, repr(point.value)) for point in found}
+            self._curves[name] = curve
+        return curve

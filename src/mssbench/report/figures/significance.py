@@ -85,7 +85,7 @@ def draw_significance(
     bar = figure.colorbar(image, ax=panel, extend=ends(image), shrink=0.8, aspect=30, pad=0.02)
     bar.set_label(f"{metric} of {target}: row less column ({measure(metric).unit})")
     bar.outline.set_linewidth(0.6)
-    remark(figure, explanation(found, test, config, protocol))
+    remark(figure, explanation(found, metric, test, config, protocol))
     return figure
 
 
@@ -161,7 +161,11 @@ def mark(p: float | None) -> str:
 
 
 def explanation(
-    found: Sequence[Comparison], test: str, config: ReportConfig, protocol: Scoring
+    found: Sequence[Comparison],
+    metric: str,
+    test: str,
+    config: ReportConfig,
+    protocol: Scoring,
 ) -> str:
     """Return what numbers and marks are, over how many songs, and why there may be none."""
     songs = span({each.songs for each in found}, "common song")
