@@ -22,3 +22,10 @@ def memory(megabytes):
 def scoring_processes(wildcards):
     """Return how many songs a job scores at once. The short songs of a demo take no second each."""
     return 1 if SCALE == "demo" else 8
+
+
+def scoring_memory(wildcards, attempt, threads):
+    """Return what a process a song holds: four minutes of stereo with four sources at 44.1 kHz."""
+    scoring = SCORED[wildcards.scored].config["scoring"]
+    ours = scoring.get("engine", "museval") == "bss_eval"
+    return (5000 if ours else 10000) * threads * attempt

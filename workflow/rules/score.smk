@@ -16,8 +16,7 @@ rule score:
         "../../envs/environment.yaml"
     threads: scoring_processes
     resources:
-        # museval holds up to 6 GB for a stereo song of four minutes, and each thread scores one.
-        mem_mb=lambda wildcards, attempt, threads: 6000 * threads * attempt,
+        mem_mb=scoring_memory,
         runtime=720,
     params:
         config=lambda wildcards: as_json(SCORED[wildcards.scored].config["scoring"]),

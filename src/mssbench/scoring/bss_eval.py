@@ -31,14 +31,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mssbench.scoring.comparison import Comparison
 from mssbench.scoring.decomposition import Estimates, Pair, pairs_of, ratios
 from mssbench.scoring.references import Projections, References
 
 WINDOW, HOP = 2 * 44100, 1.5 * 44100
 """museval's defaults (samples)."""
-
-# Windows whose energies are computed at once, so that copies of their correlations stay small.
-BLOCK = 32
 
 
 class Scores(NamedTuple):
@@ -69,6 +67,7 @@ def bss_eval(
     *,
     framewise_filters: bool = False,
     filters: int = 512,
+    threads: int = 1,
 ) -> Scores:
     """Return SDR, ISR, SIR and SAR of estimates in windows, and the estimates' order.
 
@@ -82,12 +81,15 @@ def bss_eval(
             song or with ``framewise_filters`` of each window.
         framewise_filters: filters of each window, as in version 3.
         filters: their taps, L.
+        threads: how many work at once; the values do not hang on it.
 
     Raises:
         ValueError: the shapes differ or have no samples, or a sample is NaN or infinite.
     """
     truth, guess = (np.moveaxis(np.atleast_3d(s), 1, 2) for s in (references, estimates))
-    prepared = References(truth, window, hop, filters, framewise_filters=framewise_filters)
+    prepared = References(
+        truth, window, hop, filters, framewise_filters=framewise_filters, threads=threads
+    )
     (scores,) = evaluate(prepared, [guess], compute_permutation)
     return scores
 
@@ -115,54 +117,28 @@ def evaluate(
                 f"estimates are {estimates.shape} (sources, channels, samples), "
                 f"the references {truth.shape}; they must be alike"
             )
-    compared = [_Comparison(references, system, compute_permutation) for system in systems]
-    parts, song = references.correlations_with(
-        lambda start, stop: np.concatenate([one.cut(start, stop) for one in compared])
-    )
+    compared = [Comparison(references, system) for system in systems]
+    J, C, _ = truth.shape
+    energies = np.empty((len(references.windows), len(systems) * J * C))
+    parts, song = references.correlations_with([one.cut for one in compared], energies)
     if not (np.isfinite(parts[..., 0]).all() and (song is None or np.isfinite(song).all())):
         raise ValueError("an estimate has samples that are NaN or infinite")
-    P = truth.shape[0] * truth.shape[1]
     found = []
     for number, one in enumerate(compared):
-        own = slice(number * P, (number + 1) * P)
-        made = Estimates(one.shifts, one.cut, one.energies, one.errors, parts[:, :, own])
-        scored = np.flatnonzero(~(references.silent | one.silent).any(axis=1))
+        own = slice(number * J * C, (number + 1) * J * C)
+        of_one = energies[:, own].reshape(-1, J, C).sum(axis=2)
+        errors = one.errors(of_one, compute_permutation)
+        scored: np.ndarray = ~np.any(references.silent | one.silent, axis=1)
+        made = Estimates(one.shifts, one.cut, of_one, errors, scored, parts[:, :, own])
         whole = None if song is None else song[:, own]
-        found.append(_scores(references, made, whole, scored, compute_permutation))
+        found.append(_scores(references, made, whole, compute_permutation))
     return found
-
-
-class _Comparison:
-    """What is seen of one system's estimates without any filter: see ``Estimates``."""
-
-    def __init__(self, references: References, estimates: np.ndarray, all_pairs: bool) -> None:
-        self._truth, self._estimates = references.signals, estimates
-        J, W = len(estimates), len(references.windows)
-        self.errors = np.full((W, J, J), np.nan)
-        made, self.silent = np.empty((W, J)), np.empty((W, J), bool)
-        for number, part in enumerate(references.windows):
-            signals = estimates[:, :, part].astype(np.float64)
-            made[number] = np.square(signals).sum(axis=(1, 2))
-            self.silent[number] = ~signals.any(axis=(1, 2))
-            for j, source in enumerate(references.signals[:, :, part]):
-                for k in range(J) if all_pairs else [j]:
-                    self.errors[number, j, k] = np.square(signals[k] - source).sum()
-        errors = self.errors[:, range(J), range(J)]
-        self.shifts = np.where(errors.sum(axis=0) < made.sum(axis=0), 1.0, 0.0)
-        self.energies = np.where(self.shifts == 1, errors, made)
-
-    def cut(self, start: int, stop: int) -> np.ndarray:
-        """Return samples of the remainders, (J C, n)."""
-        shifted = self.shifts[:, None, None] * self._truth[:, :, start:stop]
-        part = self._estimates[:, :, start:stop] - shifted
-        return part.reshape(part.shape[0] * part.shape[1], stop - start)
 
 
 def _scores(
     references: References,
     estimates: Estimates,
     song: np.ndarray | None,
-    scored: np.ndarray,
     compute_permutation: bool,
 ) -> Scores:
     """Return the scores of one system: NaN but in the windows that can be scored."""
@@ -171,9 +147,10 @@ def _scores(
     orders = np.array(list(itertools.permutations(range(J))) if compute_permutation else [range(J)])
     wanted = sorted({(j, k) for order in orders.tolist() for j, k in enumerate(order)})
     every = np.full((4, J, J, W), np.nan)
-    for windows, pairs in _filters(references, estimates, song, scored, wanted):
+    for windows, pairs in _filters(references, estimates, song, wanted):
         for pair, of_pair in zip(pairs, ratios(references, estimates, pairs, windows), strict=True):
             every[:, pair.source, pair.estimate, windows] = of_pair
+    every[..., ~estimates.scored] = np.nan
     sources = np.arange(J)
     sir = np.stack([every[2, sources, order] for order in orders])
     mean = sir.mean(axis=1) if song is None else sir.mean(axis=(1, 2))[:, None]
@@ -187,19 +164,14 @@ def _filters(
     references: References,
     estimates: Estimates,
     song: np.ndarray | None,
-    scored: np.ndarray,
     wanted: Sequence[tuple[int, int]],
-) -> Iterator[tuple[np.ndarray, list[Pair]]]:
-    """Yield windows, a block at a time, and the filters that hold in them."""
-    if song is not None and scored.size:
-        pairs = pairs_of(references.projections, song, estimates.shifts, wanted)
-        for first in range(0, scored.size, BLOCK):
-            yield scored[first : first + BLOCK], pairs
-    elif song is None:
-        for window in scored:
+) -> Iterator[tuple[slice, list[Pair]]]:
+    """Yield windows and the filters that hold in them."""
+    if song is None:
+        for window in np.flatnonzero(estimates.scored).tolist():
             projections = Projections(references.correlations[0][window], len(estimates.shifts))
             correlations = estimates.correlations[window]
-            yield (
-                np.array([window]),
-                pairs_of(projections, correlations, estimates.shifts, wanted),
-            )
+            pairs = pairs_of(projections, correlations, estimates.shifts, wanted)
+            yield slice(window, window + 1), pairs
+    elif estimates.scored.any():
+        yield slice(None), pairs_of(references.projections, song, estimates.shifts, wanted)

@@ -6,6 +6,8 @@ from itertools import pairwise
 import numpy as np
 import scipy.fft
 
+from mssbench.scoring.threads import in_order
+
 Cut = Callable[[int, int], np.ndarray]
 """Gives the samples from a first one to before another one, float64 of (signals, samples)."""
 
@@ -28,51 +30,48 @@ def correlate(x: Cut, y: Cut, L: int, y_span: slice, x_span: slice | None = None
     Returns:
         float64 of (P, Q, L).
     """
-    x_span = x_span or y_span
-    start, stop = y_span.start, y_span.stop
-    size = scipy.fft.next_fast_len(min(max(4 * L, 1024), stop - start + L - 1), real=True)
-    B = size - L + 1  # new samples a segment
-    total: np.ndarray | None = None
-    for first in range(start, stop, SEGMENTS * B):
-        last = min(first + SEGMENTS * B, stop)
-        count = -(-(last - first) // B)
-        before = _padded(x, first - L + 1, first + count * B, x_span)
-        segments = np.lib.stride_tricks.sliding_window_view(before, size, axis=1)[:, ::B]
-        delayed = scipy.fft.rfft(segments)
-        new = _padded(y, first, first + count * B, slice(start, last)).reshape(-1, count, B)
-        spectra = scipy.fft.rfft(new, n=size)
-        np.conj(spectra, out=spectra)
-        if total is None:
-            total = np.zeros((len(delayed), len(spectra), delayed.shape[-1]), complex)
-        product = np.empty_like(delayed[0])
-        for p, q in np.ndindex(*total.shape[:2]):
-            total[p, q] += np.multiply(delayed[p], spectra[q], out=product).sum(axis=0)
-    assert total is not None, "the part of y has samples"
-    # Segments of x begin L - 1 samples before those of y, so lag k stands at L - 1 - k.
-    return scipy.fft.irfft(total, n=size)[..., L - 1 :: -1]
+    return _correlations(x, [y], L, x_span or y_span, y_span)
 
 
-def _padded(signals: Cut, start: int, stop: int, inside: slice) -> np.ndarray:
-    """Return samples ``start`` to ``stop`` of signals that are zero outside a part."""
-    first = min(max(start, inside.start), stop)
-    last = max(min(stop, inside.stop), first)
-    cut = signals(first, last)
-    padded = np.zeros((len(cut), stop - start))
-    padded[:, first - start : last - start] = cut
-    return padded
+def window_correlations(
+    x: Cut,
+    y: Cut | Sequence[Cut],
+    L: int,
+    windows: Sequence[slice],
+    *,
+    energies: np.ndarray | None = None,
+    threads: int = 1,
+) -> np.ndarray:
+    """Return the correlations of each window's own samples, (windows, P, Q, L).
 
+    Args:
+        x: P signals, which are delayed.
+        y: Q signals, or several groups of them with Q in all.
+        L: number of lags.
+        windows: of both.
+        energies: gets those of y in each window, (windows, Q).
+        threads: how many work at once.
+    """
+    groups = _groups(y)
+    found = np.empty((len(windows), len(x(0, 0)), sum(len(group(0, 0)) for group in groups), L))
 
-def window_correlations(x: Cut, y: Cut, L: int, windows: Sequence[slice]) -> np.ndarray:
-    """Return the correlations of each window's own samples, (windows, P, Q, L)."""
-    P, Q = len(x(0, 0)), len(y(0, 0))
-    found = np.empty((len(windows), P, Q, L))
-    for number, window in enumerate(windows):
-        found[number] = correlate(x, y, L, window)
+    def one(number: int) -> None:
+        of_y = None if energies is None else energies[number]
+        window = windows[number]
+        found[number] = _correlations(x, groups, L, window, window, energies=of_y)
+
+    in_order(one, range(len(windows)), threads)
     return found
 
 
 def song_correlations(
-    x: Cut, y: Cut, windows: Sequence[slice], parts: np.ndarray, samples: int
+    x: Cut,
+    y: Cut | Sequence[Cut],
+    windows: Sequence[slice],
+    parts: np.ndarray,
+    samples: int,
+    *,
+    threads: int = 1,
 ) -> np.ndarray:
     """Return the correlations of whole signals, (P, Q, L).
 
@@ -81,20 +80,133 @@ def song_correlations(
 
     Args:
         x: signals that are delayed.
-        y: signals.
+        y: signals, or groups of them.
         windows: of both.
         parts: the windows' correlations, (windows, P, Q, L).
         samples: length of the signals.
+        threads: how many work at once.
     """
-    L = parts.shape[-1]
+    groups, L = _groups(y), parts.shape[-1]
     ends = [0, *(window.stop for window in windows)]
-    if [window.start for window in windows] != ends[:-1]:
-        return correlate(x, y, L, slice(0, samples))
-    total: np.ndarray = parts.sum(axis=0)
-    if ends[-1] < samples:
-        total += correlate(x, y, L, slice(ends[-1], samples))
-        ends.append(samples)
-    for border, end in pairwise(ends[1:] if L > 1 else []):
-        after = slice(border, min(border + L - 1, end))
-        total += correlate(x, y, L, after, slice(max(0, border - L + 1), border))
+    total = np.zeros(parts.shape[1:])
+    if [window.start for window in windows] == ends[:-1]:
+        total += parts.sum(axis=0)
+    else:
+        ends = [0]
+    # What no window has, in stretches that threads can share.
+    stretch = 64 * L * SEGMENTS
+    rest = [slice(n, min(n + stretch, samples)) for n in range(ends[-1], samples, stretch)]
+    borders = [*ends[1:], *([samples] if ends[-1] < samples else [])]
+    pairs = list(pairwise(borders)) if L > 1 else []
+    some = [pairs[first : first + SEGMENTS] for first in range(0, len(pairs), SEGMENTS)]
+
+    def of_rest(part: slice) -> np.ndarray:
+        return _correlations(x, groups, L, part, slice(part.start, samples))
+
+    def of_borders(these: Sequence[tuple[int, int]]) -> np.ndarray:
+        return _across(x, groups, L, these)
+
+    for found in in_order(of_rest, rest, threads) + in_order(of_borders, some, threads):
+        total += found
     return total
+
+
+def _groups(y: Cut | Sequence[Cut]) -> Sequence[Cut]:
+    return [y] if callable(y) else y
+
+
+def _correlations(
+    x: Cut,
+    ys: Sequence[Cut],
+    L: int,
+    x_span: slice,
+    y_span: slice,
+    *,
+    energies: np.ndarray | None = None,
+) -> np.ndarray:
+    """Return the correlations of a part of x with a part of all signals of ys, (P, Q, L).
+
+    ``energies`` gets those of the signals of ys, (Q,), in the part of x.
+    """
+    if energies is not None:
+        energies[:] = 0
+    start, stop = x_span.start, x_span.stop
+    # FFTs of some 4 L samples cost least. Of each, L - 1 are those of the next.
+    count = -(-(stop - start) // (max(4 * L, 1024) - L + 1))
+    size = scipy.fft.next_fast_len(-(-(stop - start) // count) + L - 1, real=True)
+    B = size - L + 1
+    total: list[np.ndarray | float] = [0.0] * len(ys)
+    for first in range(start, stop, SEGMENTS * B):
+        segments = min(SEGMENTS, -(-(stop - first) // B))
+        last = first + segments * B
+        blocks = _padded(x, first, last, x_span)
+        spectra = scipy.fft.rfft(blocks.reshape(-1, segments, B), n=size)
+        np.conj(spectra, out=spectra)
+        offset = 0
+        for number, y in enumerate(ys):
+            around = _padded(y, first, last + L - 1, y_span)
+            if energies is not None:
+                new = around[:, : last - first]
+                energies[offset : offset + len(new)] += np.einsum("qn,qn->q", new, new)
+                offset += len(new)
+            row, sample = around.strides
+            overlapping = np.lib.stride_tricks.as_strided(
+                around, (len(around), segments, size), (row, B * sample, sample), writeable=False
+            )
+            total[number] = total[number] + _products(spectra, scipy.fft.rfft(overlapping))
+    return _lags(total, size, L)
+
+
+def _across(x: Cut, ys: Sequence[Cut], L: int, borders: Sequence[tuple[int, int]]) -> np.ndarray:
+    """Return the correlations of what is before borders with the windows after, (P, Q, L).
+
+    Args:
+        x: signals that are delayed.
+        ys: groups of signals.
+        L: number of lags.
+        borders: first sample and end of each window.
+    """
+    size = scipy.fft.next_fast_len(2 * (L - 1), real=True)
+    before = np.zeros((len(x(0, 0)), len(borders), L - 1))
+    for number, (border, _) in enumerate(borders):
+        cut = x(max(0, border - L + 1), border)
+        before[:, number, L - 1 - cut.shape[1] :] = cut
+    spectra = scipy.fft.rfft(before, n=size)
+    np.conj(spectra, out=spectra)
+    products = []
+    for y in ys:
+        after = np.zeros((len(y(0, 0)), len(borders), size))
+        for number, (border, end) in enumerate(borders):
+            cut = y(border, min(border + L - 1, end))
+            after[:, number, L - 1 : L - 1 + cut.shape[1]] = cut
+        products.append(_products(spectra, scipy.fft.rfft(after)))
+    return _lags(products, size, L)
+
+
+def _padded(signals: Cut, start: int, stop: int, inside: slice) -> np.ndarray:
+    """Return samples ``start`` to ``stop`` of signals that are zero outside a part."""
+    first = min(max(start, inside.start), stop)
+    last = max(min(stop, inside.stop), first)
+    cut = signals(first, last)
+    padded = np.empty((len(cut), stop - start))
+    padded[:, : first - start] = 0
+    padded[:, first - start : last - start] = cut
+    padded[:, last - start :] = 0
+    return padded
+
+
+def _products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the sums over segments of the products of spectra (P or Q, segments, F), (P, Q, F)."""
+    found = np.empty((len(x), len(y), x.shape[-1]), complex)
+    product = np.empty_like(x[0])
+    with np.errstate(invalid="ignore"):  # what is no number is refused in the end
+        for p, q in np.ndindex(len(x), len(y)):
+            np.add.reduce(np.multiply(x[p], y[q], out=product), axis=0, out=found[p, q])
+    return found
+
+
+def _lags(spectra: Sequence[np.ndarray | float], size: int, L: int) -> np.ndarray:
+    """Return the correlations (P, Q, L) of cross spectra of groups of signals."""
+    # A segment of y begins where its block of x does, and goes on for L - 1 samples more.
+    found = [scipy.fft.irfft(of_group, n=size)[..., :L] for of_group in spectra]
+    return np.concatenate(found, axis=1)

@@ -28,6 +28,7 @@ class Estimates:
         cut: gives the samples of the remainders, (P, samples).
         energies: of the remainders in each window, (W, J).
         errors: energy of estimate k minus source j in each window, (W, J, J) of [w, j, k].
+        scored: whether nothing is silent in a window, (W,).
         correlations: of the delayed references with the remainders in each window, (W, P, P, L).
     """
 
@@ -35,6 +36,7 @@ class Estimates:
     cut: Cut
     energies: np.ndarray
     errors: np.ndarray
+    scored: np.ndarray
     correlations: np.ndarray
 
 
@@ -112,15 +114,15 @@ def pairs_of(
 
 
 def ratios(
-    references: References, estimates: Estimates, pairs: Sequence[Pair], windows: np.ndarray
+    references: References, estimates: Estimates, pairs: Sequence[Pair], windows: slice
 ) -> np.ndarray:
-    """Return SDR, ISR, SIR and SAR (dB) of each pair.
+    """Return SDR, ISR, SIR and SAR (dB) of each pair; of windows that are not scored, anything.
 
     Args:
         references: of the song.
         estimates: of one system.
         pairs: sources, estimates and the filters that hold in these windows.
-        windows: numbers of W windows.
+        windows: which W windows.
 
     Returns:
         (pairs, 4, W).
@@ -138,7 +140,7 @@ def ratios(
 
 
 def _energies(
-    references: References, estimates: Estimates, pairs: Sequence[Pair], windows: np.ndarray
+    references: References, estimates: Estimates, pairs: Sequence[Pair], windows: slice
 ) -> np.ndarray:
     """Return the energies of what each pair's filters give and, last, of the artefacts.
 
@@ -149,17 +151,18 @@ def _energies(
         [f for p in pairs for f in (p.spatial, p.target, p.interference, p.whole, p.remainder)]
     )
     C = filters.shape[2]
-    parts = [references.windows[number] for number in windows]
     energies, sizes = filtered_energies(filters, references.correlations[0][windows])
     for column, pair in zip(range(4, len(filters), 5), pairs, strict=True):
         # Artefacts: |z - f|^2 = |z|^2 - 2 <z, f> + |f|^2 of a remainder z and its projection f.
         energy = estimates.energies[windows, pair.estimate]
         own = slice(pair.estimate * C, (pair.estimate + 1) * C)
         correlations = estimates.correlations[windows, :, own]
-        common = np.einsum("wpcl,pcl->w", correlations, pair.remainder, optimize=True)
+        common = np.einsum("wpcl,pcl->w", correlations, pair.remainder)
         energies[:, column] += energy - 2 * common
         sizes[:, column] = (np.sqrt(sizes[:, column]) + np.sqrt(energy)) ** 2
-    for row, column in np.argwhere(energies <= CANCELLED * sizes):
+    parts = references.windows[windows]
+    cancelled = (energies <= CANCELLED * sizes) & estimates.scored[windows, None]
+    for row, column in np.argwhere(cancelled):
         start, stop = parts[row].start, parts[row].stop
         target, (pair_number, what) = None, divmod(int(column), 5)
         if what == 4:

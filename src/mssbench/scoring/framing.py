@@ -30,3 +30,12 @@ def frames(samples: int, window: float, hop: float) -> list[slice]:
 def silent(signals: np.ndarray) -> np.ndarray:
     """Return which of the signals (sources, channels, samples) have no sample but zeros."""
     return np.asarray(~signals.any(axis=(1, 2)))
+
+
+def energies_and_silence(signals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the energies of float64 signals (sources, channels, samples), and which are silent."""
+    energies = np.einsum("jcn,jcn->j", signals, signals)
+    quiet = energies == 0
+    if quiet.any():  # the squares of very small samples are zeros, too
+        quiet &= silent(signals)
+    return energies, quiet

@@ -34,9 +34,9 @@ class Projection:
                 break
 
     def _cholesky(self) -> tuple[np.ndarray, bool]:
-        matrix = gram(self._correlations)
+        matrix = gram(self._correlations, half=True)
         matrix[np.diag_indices_from(matrix)] += EPS + self._ridge
-        # The transpose of a symmetric matrix is itself, and lies as LAPACK wants it.
+        # The transpose lies as LAPACK wants it, and its lower half is all that is read.
         factor: tuple[np.ndarray, bool] = scipy.linalg.cho_factor(
             matrix.T, lower=True, overwrite_a=True, check_finite=False
         )
@@ -60,10 +60,19 @@ class Projection:
         return np.asarray(found).reshape(P, L, Q).swapaxes(1, 2)
 
 
-def gram(correlations: np.ndarray) -> np.ndarray:
-    """Return the inner products of all delayed signals, (P L, P L), from (P, P, L)."""
+def gram(correlations: np.ndarray, *, half: bool = False) -> np.ndarray:
+    """Return the inner products of all delayed signals, (P L, P L).
+
+    Args:
+        correlations: of the signals at lags 0 to L - 1, (P, P, L).
+        half: leave what is below the diagonal's blocks undefined.
+    """
     P, _, L = correlations.shape
     blocks = np.empty((P, L, P, L))
     for p, q in np.ndindex(P, P):
-        blocks[p, :, q] = scipy.linalg.toeplitz(correlations[p, q], correlations[q, p])
+        if half and p > q:
+            continue
+        # Row k of a block has the lags k, ..., 0, ..., k - L + 1.
+        lags = np.concatenate([correlations[p, q, ::-1], correlations[q, p, 1:]])
+        blocks[p, :, q] = np.lib.stride_tricks.sliding_window_view(lags, L)[::-1]
     return blocks.reshape(P * L, P * L)

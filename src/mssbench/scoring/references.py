@@ -1,6 +1,7 @@
 """The references of a song, prepared once for all systems that are scored on it."""
 
 import zipfile
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import numpy as np
 from mssbench.atomic import atomic_path
 from mssbench.errors import UserError
 from mssbench.scoring.correlations import Cut, song_correlations, window_correlations
-from mssbench.scoring.framing import frames, silent
+from mssbench.scoring.framing import energies_and_silence, frames
 from mssbench.scoring.projection import Projection
+from mssbench.scoring.threads import in_order
 
 
 class References:
@@ -23,6 +25,8 @@ class References:
         filters: L, taps of the distortion filters.
         framewise_filters: whether each window has filters of its own (version 3).
         known: what ``correlations`` of these references is, to be spared the work.
+        threads: how many go through the song at once, here and in what is made with it; the
+            values do not hang on it.
 
     Attributes:
         windows: W parts of the song.
@@ -44,40 +48,56 @@ class References:
         *,
         framewise_filters: bool = False,
         known: tuple[np.ndarray, np.ndarray | None] | None = None,
+        threads: int = 1,
     ) -> None:
         if signals.ndim != 3 or signals.size == 0:
             raise ValueError(f"references are {signals.shape}; give (sources, channels, samples)")
         if filters < 1:
             raise ValueError(f"filters is {filters}; it must be at least 1 tap")
+        if threads < 1:
+            raise ValueError(f"threads is {threads}; it must be at least 1")
         self.signals, self.L, self.framewise = signals, filters, framewise_filters
-        self.window, self.hop = window, hop
+        self.window, self.hop, self.threads = window, hop, threads
         self.windows = frames(signals.shape[-1], window, hop)
         self.energies = np.empty((len(self.windows), len(signals)))
         self.silent = np.empty(self.energies.shape, bool)
-        for number, part in enumerate(self.windows):
-            sources = self.cut(part.start, part.stop).reshape(*signals.shape[:2], -1)
-            self.energies[number] = np.square(sources).sum(axis=(1, 2))
-            self.silent[number] = silent(sources)
+
+        def look(number: int) -> None:
+            sources = signals[:, :, self.windows[number]].astype(np.float64, copy=False)
+            self.energies[number], self.silent[number] = energies_and_silence(sources)
+
+        in_order(look, range(len(self.windows)), threads)
         self.correlations = known or self.correlations_with(self.cut)
         if not all(np.isfinite(part).all() for part in self.correlations if part is not None):
             raise ValueError("a reference has samples that are NaN or infinite")
 
     def cut(self, start: int, stop: int) -> np.ndarray:
         """Return the channels of all sources from one sample to another, float64 of (J C, n)."""
-        part = self.signals[:, :, start:stop].astype(np.float64)
+        part = self.signals[:, :, start:stop].astype(np.float64, copy=False)
         return part.reshape(part.shape[0] * part.shape[1], stop - start)
 
-    def correlations_with(self, signals: Cut) -> tuple[np.ndarray, np.ndarray | None]:
+    def correlations_with(
+        self, signals: Cut | Sequence[Cut], energies: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         """Return the correlations of the delayed references with Q signals of their length.
+
+        Args:
+            signals: one group of them or several, which have Q in all.
+            energies: gets theirs in each window, (W, Q).
 
         Returns:
             In each window, (W, J C, Q, L), and in the whole song, (J C, Q, L), or None.
         """
-        parts = window_correlations(self.cut, signals, self.L, self.windows)
+        parts = window_correlations(
+            self.cut, signals, self.L, self.windows, energies=energies, threads=self.threads
+        )
         if self.framewise:
             return parts, None
         samples = self.signals.shape[-1]
-        return parts, song_correlations(self.cut, signals, self.windows, parts, samples)
+        song = song_correlations(
+            self.cut, signals, self.windows, parts, samples, threads=self.threads
+        )
+        return parts, song
 
     @cached_property
     def projections(self) -> "Projections":
