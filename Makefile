@@ -1,5 +1,6 @@
 # The two commands of the README, and what else one types often.
 #   make reproduce             everything config.yaml asks for, then the report
+#   make reproduce STUDIES=all every study, or those named, as in STUDIES="htmd_net projet"
 #   make reproduce ARGS=-n     only say what would be done; ARGS goes to snakemake
 #   make test                  the whole test suite
 
@@ -10,6 +11,12 @@ SHELL := bash
 ARGS ?=
 CORES ?= all
 PORT ?= 5000
+# Instead of the studies of config.yaml. Snakemake's --config takes lists as YAML writes them.
+STUDIES ?=
+comma := ,
+empty :=
+space := $(empty) $(empty)
+CHOSEN = $(if $(STUDIES),--config 'studies=$(if $(filter all,$(STUDIES)),all,[$(subst $(space),$(comma),$(strip $(STUDIES)))])')
 # Snakemake and its jobs find the pinned programs first.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
@@ -20,8 +27,8 @@ setup:  ## make .venv with the pinned packages; does nothing the second time
 	@bash envs/setup.sh
 
 reproduce: setup  ## run the pipeline and make the report
-	@snakemake --cores $(CORES) $(ARGS)
-	@bash workflow/make_report.sh $(ARGS)
+	@snakemake --cores $(CORES) $(CHOSEN) $(ARGS)
+	@bash workflow/make_report.sh $(CHOSEN) $(ARGS)
 
 dashboard: setup  ## browse the runs in MLflow, on this machine only
 	@mssbench track dashboard --port $(PORT)
