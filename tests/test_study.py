@@ -175,7 +175,7 @@ def test_mistakes_in_a_study_are_one_line_that_names_them(tmp_path, change, mess
 
 
 def test_unknown_study_names_those_that_exist():
-    with pytest.raises(UserError, match="unknown study 'htmd'; there are htmd_net, .*overview"):
+    with pytest.raises(UserError, match=r"unknown study 'htmd'; there are htmd_net, .*overview"):
         STUDIES.load("htmd", "demo")
 
 
