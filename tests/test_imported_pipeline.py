@@ -38,7 +38,8 @@ def test_imported_scores_stand_beside_the_runs_and_follow_their_files(tmp_path):
     assert "Theirs" in (project / STUDY / "figures" / "boxes.svg").read_text()
     assert planned(project) == {}
     (source / "Ada - One.json").write_text(json.dumps({"targets": targets}))
-    assert planned(project) == {"imported_scores": 1, "table": 1, "figure": 1}
+    remade = {"imported_scores": 1, "table": 1, "figure": 1, "listening_page": 1}
+    assert planned(project) == remade
     study["imported"]["UMX"]["path"] = "nowhere"
     file.write_text(yaml.safe_dump(study))
     refused = snakemake(project, "--dry-run")

@@ -68,7 +68,8 @@ def write_page(
             f"listening: browsers play {LEAST_RATE} Hz and more, but the songs have "
             f"{rendition.rate} Hz; leave listening out of the study"
         )
-    systems = config.experiments(listening.rows)
+    # Imported ones have scores alone.
+    systems = [s for s in config.experiments(listening.rows) if not s.rows[0].imported]
     require_runs(scores, [system.rows[0].id for system in systems])
     targets = common_targets(systems, estimates, listening.targets)
     there = scores["metric"].unique()
