@@ -87,7 +87,7 @@ def edit(project):
 
 
 def test_every_table_and_figure_is_made_and_nothing_is_left_to_do(project):
-    for name in ("systems.csv", "systems.md", "systems.tex"):
+    for name in ("systems.csv", "systems.md", "systems.tex", "systems.html"):
         assert (project / STUDY / "tables" / name).stat().st_size > 100
     for name in ("boxes", "learning_curves", "excerpt"):
         assert b"<svg" in (project / STUDY / "figures" / f"{name}.svg").read_bytes()
@@ -277,7 +277,7 @@ def test_killed_pipeline_continues_to_the_same_tables(project, tmp_path):
     done = snakemake(copy, "--unlock")
     done = snakemake(copy)
     assert done.returncode == 0, done.stdout + done.stderr
-    for name in ("systems.csv", "systems.md", "systems.tex"):
+    for name in ("systems.csv", "systems.md", "systems.tex", "systems.html"):
         assert (copy / STUDY / "tables" / name).read_bytes() == (
             project / STUDY / "tables" / name
         ).read_bytes()

@@ -159,6 +159,13 @@ def test_the_format_of_the_samples_is_part_of_the_names_where_it_is_given(tmp_pa
             ("protocol: htmd_net", "protocol: htmd_net, measures: [SDR, song SI-SDR]"),
             "tables.silence.metrics has 'HTMD-Net PES', which scoring.measures of its rows does",
         ),
+        (
+            ("test: {alpha: 0.01", "test: {against: mse, alpha: 0.01"),
+            "tables.systems.test.against is 'mse'; allowed are best, mse-mae, .*, irm$",
+        ),
+        (("test: {alpha: 0.01", "test: {alpha: 1.5"), "tables.systems.test.alpha is 1.5"),
+        (("test: {alpha: 0.01", "interval: 95\n    test: {alpha: 0.01"), "interval is 95"),
+        (("columns: [parameters", "columns: [parameter"), "columns.0 is 'parameter'"),
         (("listening: {songs: 3", "listening: {songs: 0"), "listening.songs is 0"),
         (("listening: {songs: 3", "listening: {song: 3"), "unknown key 'song' in listening"),
         (("kind: windows", "kind: window"), "window"),

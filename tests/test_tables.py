@@ -91,13 +91,15 @@ SCORES = pd.concat(
 )
 
 
-def table(definition=None, scores=SCORES, **changes):
+def table(definition=None, scores=SCORES, sources=None, origins=None, **changes):
     return make_table(
         "main",
         DEFINITION | (definition or {}),
         parse_config(config(**changes)),
         scores,
         Scoring(**HOW),
+        sources=sources,
+        origins=origins,
     )
 
 
@@ -375,7 +377,7 @@ def write(folder, **how):
     return files
 
 
-def test_the_command_writes_three_files_a_table_with_the_same_bytes_again(tmp_path):
+def test_the_command_writes_four_files_a_table_with_the_same_bytes_again(tmp_path):
     files = [str(file) for file in write(tmp_path / "score")]
     settings = tmp_path / "study.json"
     settings.write_text(json.dumps(config(tables={"main": DEFINITION})))
@@ -383,7 +385,7 @@ def test_the_command_writes_three_files_a_table_with_the_same_bytes_again(tmp_pa
         command = ["tables", "--config", str(settings), "--scores", *order]
         assert main([*command, "--out", str(tmp_path / out)]) == 0
     names = sorted(file.name for file in (tmp_path / "one").iterdir())
-    assert names == ["main.csv", "main.md", "main.tex"]
+    assert names == ["main.csv", "main.html", "main.md", "main.tex"]
     for name in names:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 
 from mssbench.cli import RUN_AGAIN, USER_ERROR, main
 from mssbench.provenance import digest
+from mssbench.tracking.origin import PACKAGE, git_commit
 from mssbench.training.stopping import STOP_SIGNALS
 
 CONFIG = {
@@ -115,6 +116,7 @@ def test_the_outputs_describe_the_run(whole):
     assert described["stopped_because"] == "epochs"
     assert described["device"] == "cpu"
     assert described["versions"]["torch"] == torch.__version__
+    assert described["versions"]["commit"] == git_commit(PACKAGE)
     history = pandas.read_csv(whole / "history.csv")
     assert history["epoch"].tolist() == list(range(1, 9))
     assert history["step"].tolist() == list(range(20, 161, 20))

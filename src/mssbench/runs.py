@@ -296,12 +296,19 @@ def scored(name: str, scoring: Config) -> Config:
 
 
 def check_tables(study: Study, runs: list[Run]) -> None:
-    """Check that the tables' metrics are computed, before any job starts.
+    """Check that the tables' metrics are computed and tests possible, before any job starts.
 
     Raises:
-        UserError: naming the table and the metric that none of its rows is scored with.
+        UserError: naming the table, and the metric that none of its rows is scored with or the
+            experiment that there is not.
     """
     for name, table in study.tables.items():
+        against, names = table.get("test", {}).get("against", "best"), [*study.experiments]
+        if against not in ("best", *names, *study.imported):
+            raise UserError(
+                f"study {study.name!r}: tables.{name}.test.against is {against!r}; allowed are "
+                f"{', '.join(['best', *names, *study.imported])}"
+            )
         chosen = table.get("rows", study.experiments)
         rows = [run for run in runs if {run.experiment, run.sweep}.intersection(chosen)]
         protocols = [Protocol.from_config(run.config["scoring"]) for run in rows]

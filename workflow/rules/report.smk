@@ -4,6 +4,9 @@
 rule table:
     input:
         scores=study_scores,
+        runs=study_runs,
+        estimates=study_estimates,
+        renditions=study_renditions,
     output:
         csv=report(
             "results/{dataset}/{scale}/studies/{study}/tables/{table}.csv",
@@ -14,6 +17,7 @@ rule table:
         ),
         markdown="results/{dataset}/{scale}/studies/{study}/tables/{table}.md",
         latex="results/{dataset}/{scale}/studies/{study}/tables/{table}.tex",
+        html="results/{dataset}/{scale}/studies/{study}/tables/{table}.html",
     log:
         "results/{dataset}/{scale}/logs/tables/{study}.{table}.log",
     localrule: True
@@ -30,7 +34,8 @@ rule table:
         "Making table {wildcards.table} of {wildcards.study}"
     shell:
         "mssbench tables --config {params.config:q} --scores {input.scores}"
-        " --out {params.folder} --log {log}"
+        " --runs {input.runs} --estimates {input.estimates}"
+        " --renditions {input.renditions} --out {params.folder} --log {log}"
 
 
 rule figure:

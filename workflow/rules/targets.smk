@@ -20,7 +20,9 @@ def study_files(kind, definitions, suffixes, studies=None):
 
 def study_tables():
     """Return the paths of all tables."""
-    return study_files("tables", lambda study: study.tables, ["csv", "md", "tex"])
+    return study_files(
+        "tables", lambda study: study.tables, ["csv", "md", "tex", "html"]
+    )
 
 
 def study_figures():

@@ -174,6 +174,7 @@ def write_outputs(
     from safetensors.torch import save_file
 
     from mssbench.data.disk import telling_full_disk
+    from mssbench.tracking.origin import PACKAGE, git_commit
 
     text, initial = json.dumps(config.resolved, sort_keys=True), config.resolved.get("initial")
     args.out_weights.parent.mkdir(parents=True, exist_ok=True)
@@ -185,6 +186,7 @@ def write_outputs(
         table.writerows(result.history)
     versions = {
         "mssbench": __version__,
+        "commit": git_commit(PACKAGE),
         "python": platform.python_version(),
         "torch": torch.__version__,
     }

@@ -2,22 +2,10 @@
 
 from collections.abc import Iterable
 
-from mssbench.report.aggregate import WHOLE_SONG_NAMES
+from mssbench.report.cells import Table
 from mssbench.report.config import PAPER_SCALE, Experiment, Published, ReportConfig
 from mssbench.report.scores import Scoring
-from mssbench.report.tables import Table
 from mssbench.scoring.measures import measure
-
-MEANINGS = {
-    "song-wise median": "median over songs of each song's median over windows",
-    "mean of song medians": "mean over songs of each song's median over windows",
-    "median of song means": "median over songs of each song's mean over windows",
-    "mean of song means": "mean over songs of each song's mean over windows",
-    "segment-wise median": "median over all windows of all songs",
-    "segment-wise mean": "mean over all windows of all songs",
-    "segment-wise MAD": "median absolute deviation from the median over all windows of all songs",
-    "segment-wise SD": "standard deviation over all windows of all songs",
-}
 
 # What MUSDB18 papers separate and score, unless they say otherwise.
 USUAL_AUDIO = "stereo 44.1 kHz"
@@ -91,49 +79,17 @@ def units(table: Table) -> str:
 
 
 def seeds_line(table: Table) -> str:
-    """Return how many seeds a learned experiment's value stands for."""
+    """Return how many seeds a trained experiment's value stands for."""
     blocks = table.blocks[:1]
-    learned = [
+    trained = [
         line for block in blocks for line in block.lines if line.experiment.kind == "trained"
     ]
-    seeds = [len(line.experiment.rows) for line in learned]
+    seeds = [len(line.experiment.rows) for line in trained]
     if not seeds:
         return ""
     if max(seeds) == 1:
         return "One seed."
     return f"Mean ± standard deviation over {span(seeds, 'seed')}."
-
-
-def notes(table: Table) -> list[str]:
-    """Return the notes below the table, one sentence or two each."""
-    used = dict.fromkeys(block.aggregation for block in table.blocks)
-    found = [
-        *(f"{name.capitalize()}: {MEANINGS[name]}." for name in used),
-        "NaN: windows without a value, in which a source or an estimate is silent, of all "
-        "windows of all seeds. They enter no median and no mean.",
-        *(f"{name}: {note}." for name in table.metrics if (note := table.protocol.note(name))),
-        *whole_song_notes(table),
-        *nan_song_notes(table),
-        *imported_notes(line.experiment for block in table.blocks[:1] for line in block.lines),
-    ]
-    if table.ranking is not None:
-        found.insert(0, f"Rank: by the {table.ranking}, mean over seeds, the highest first.")
-    if table.config.citation:
-        found.append(f"Study: {table.config.title}. {table.config.citation.rstrip('.')}.")
-    return found + [f"Deviation: {text}" for text in table.config.deviations]
-
-
-def whole_song_notes(table: Table) -> list[str]:
-    """Return what the aggregations mean for each metric that has one value a song."""
-    found = []
-    for metric in whole_song_metrics(table):
-        used = dict.fromkeys(block.aggregation for block in table.blocks)
-        meanings: dict[str, list[str]] = {}
-        for name in used:
-            meanings.setdefault(WHOLE_SONG_NAMES[name], []).append(name)
-        parts = [f"{meaning} under {' and '.join(names)}" for meaning, names in meanings.items()]
-        found.append(f"{metric} has one value a song: the {', the '.join(parts)}.")
-    return found
 
 
 def imported_notes(experiments: Iterable[Experiment]) -> list[str]:
@@ -143,28 +99,6 @@ def imported_notes(experiments: Iterable[Experiment]) -> list[str]:
         return []
     named = ", ".join(f"{row.label} ({row.imported})" for row in rows)
     return [f"Imported from museval's files, of windows like the others': scores of {named}."]
-
-
-def nan_song_notes(table: Table) -> list[str]:
-    """Return which experiments have songs without any value."""
-    found: dict[str, None] = {}
-    for block in table.blocks:
-        for line in block.lines:
-            for metric, cell in line.cells.items():
-                if cell is not None and cell.nan_songs:
-                    songs = span([cell.nan_songs], "song")
-                    found[
-                        f"{line.experiment.label}: {songs} over all seeds without any value of "
-                        f"{metric} ({block.target}), left out of its medians and means."
-                    ] = None
-    return list(found)
-
-
-def whole_song_metrics(table: Table) -> list[str]:
-    """Return the table's metrics that have one value a song."""
-    lines = [line for block in table.blocks for line in block.lines]
-    cells = [item for line in lines for item in line.cells.items()]
-    return list(dict.fromkeys(metric for metric, cell in cells if cell and cell.whole_song))
 
 
 def source_line(entry: Published) -> str:

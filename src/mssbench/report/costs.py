@@ -66,6 +66,33 @@ def cost_of(system: Experiment, kind: str, sources: Sources) -> Cost:
     return Cost(sum(values) / len(values) if values else None, frozenset(devices))
 
 
+def costs_of(
+    systems: Sequence[Experiment], kinds: Sequence[str], sources: Sources
+) -> dict[str, dict[str, Cost]]:
+    """Return the costs of systems by name and kind.
+
+    Bounds, which are no systems, and systems whose scores alone are known have none.
+
+    Args:
+        systems: experiments of the study.
+        kinds: keys of ``COSTS``.
+        sources: the files.
+
+    Raises:
+        UserError: a kind is unknown, or a file is missing or lacks the cost.
+    """
+    require("columns", kinds, COSTS)
+    return {
+        each.name: {
+            kind: Cost(None, frozenset())
+            if each.is_bound or any(row.imported for row in each.rows)
+            else cost_of(each, kind, sources)
+            for kind in kinds
+        }
+        for each in systems
+    }
+
+
 def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
     """Return which points no other one beats, from the cheapest to the dearest.
 

@@ -4,8 +4,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mssbench.report.captions import notes, source_line, span
-from mssbench.report.tables import DECIMALS, Block, Cell, Line, Table
+from mssbench.report.captions import source_line, span
+from mssbench.report.cells import DECIMALS, Block, Cell, Line, Table
+from mssbench.report.columns import Column, columns_of
+from mssbench.report.notes import notes
 from mssbench.scoring.measures import measure
 
 
@@ -20,6 +22,7 @@ class Dialect:
     minus: str
     plus_minus: str
     infinity: str
+    star: str
 
     def number(self, value: float) -> str:
         """Return a value in dB, never ``-0.00``."""
@@ -30,28 +33,40 @@ class Dialect:
         return f"{self.minus}{text}" if rounded < 0 else text
 
     def cells(self, table: Table, line: Line) -> list[str]:
-        """Return the texts of one line.
+        """Return the texts of one line, a text a column."""
+        return [self.text(table, line, column) for column in columns_of(table)]
 
-        They are the rank, in a table that has ranks, the system, for each metric its value and,
-        where the table has published ones, the published value, and last the NaN windows.
-        """
-        label = self.escape(line.experiment.label)
-        texts = [self.italic.format(label) if line.experiment.kind == "bound" else label]
-        if table.ranking is not None:
-            texts.insert(0, "" if line.rank is None else str(line.rank))
-        for metric in table.metrics:
-            cell = line.cells[metric]
-            texts.append("" if cell is None else self.value(cell))
-            if table.has_published(metric):
-                texts.append("" if cell is None else self.published(table, cell))
-        return [*texts, nan_text(line)]
+    def text(self, table: Table, line: Line, column: Column) -> str:
+        """Return what stands in one column of a line; empty where there is nothing."""
+        if column.kind == "system":
+            label = self.escape(line.experiment.label)
+            return self.italic.format(label) if line.experiment.is_bound else label
+        if column.kind == "rank":
+            return "" if line.rank is None else str(line.rank)
+        if column.kind == "cost":
+            return cost_text(column.of, line.costs[column.of].value)
+        if column.kind == "nan":
+            return nan_text(line)
+        cell = line.cells[column.of]
+        return "" if cell is None else self.of_metric(table, cell, column)
+
+    def of_metric(self, table: Table, cell: Cell, column: Column) -> str:
+        """Return what stands in one of a metric's columns."""
+        if column.kind == "interval":
+            return "" if cell.interval is None else " to ".join(map(self.number, cell.interval))
+        return self.published(table, cell) if column.kind == "published" else self.value(cell)
 
     def value(self, cell: Cell) -> str:
-        """Return a value, with its standard deviation over seeds where there are several."""
+        """Return a value, with its standard deviation over seeds where there are several.
+
+        A star follows where it differs by more than chance from what it is compared with.
+        """
         text = self.number(cell.value)
         if cell.sd is not None:
             text += f"{self.plus_minus}{self.number(cell.sd)}"
-        return self.bold.format(text) if cell.best else text
+        if cell.bold:
+            text = self.bold.format(text)
+        return text + self.star if cell.outcome is not None and cell.outcome.differs else text
 
     def published(self, table: Table, cell: Cell) -> str:
         """Return the published value with its source's letter and ours less it in brackets."""
@@ -68,7 +83,13 @@ class Dialect:
             for source, letter in letters(table).items()
         ]
         best = "best" if any(measure(name).lower for name in table.metrics) else "highest"
-        emphasis = [f"Bold: the {best} value of a system. Italics: bounds."]
+        asked = table.significance
+        only = (
+            f", where all other systems' differ from it, p < {asked.alpha:g}"
+            if (asked is not None and asked.bold)
+            else ""
+        )
+        emphasis = [f"Bold: the {best} value of a system{only}. Italics: bounds."]
         if sources:
             emphasis.append("In brackets: our value less the published one.")
         return sources + [self.escape(note) for note in [*emphasis, *notes(table)]]
@@ -78,6 +99,18 @@ def letters(table: Table) -> dict[str, str]:
     """Return the letter of each source of published values, in the order of the table."""
     lines = dict.fromkeys(source_line(entry) for entry in table.sources)
     return {line: chr(ord("a") + place) for place, line in enumerate(lines)}
+
+
+def cost_text(kind: str, value: float | None) -> str:
+    """Return a cost: a count, hours, minutes and seconds, or a number of three digits."""
+    if value is None:
+        return ""
+    if kind == "parameters":
+        return f"{value:,.0f}"
+    if kind == "training":
+        minutes, seconds = divmod(round(value), 60)
+        return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+    return f"{value:.3g}"
 
 
 def nan_text(line: Line) -> str:

@@ -1,4 +1,4 @@
-"""A table's files: CSV for programs, Markdown and LaTeX for readers."""
+"""A table's files: CSV for programs, Markdown, LaTeX and HTML for readers."""
 
 import csv
 import io
@@ -7,16 +7,18 @@ from pathlib import Path
 from mssbench.atomic import write_text
 from mssbench.report.aggregate import WHOLE_SONG_NAMES
 from mssbench.report.captions import source_line
+from mssbench.report.cells import Block, Cell, Line, Table
+from mssbench.report.costs import COSTS
+from mssbench.report.html_page import to_html
 from mssbench.report.imported import UNSTATED, VERSION
 from mssbench.report.latex import to_latex
 from mssbench.report.markdown import to_markdown
-from mssbench.report.tables import Block, Cell, Line, Table
 from mssbench.scoring.measures import measure
 
 
 def write_table(table: Table, folder: Path) -> None:
-    """Write ``<name>.csv``, ``<name>.md`` and ``<name>.tex`` into ``folder``."""
-    for suffix, render in {"csv": to_csv, "md": to_markdown, "tex": to_latex}.items():
+    """Write ``<name>.csv``, ``.md``, ``.tex`` and ``.html`` into ``folder``."""
+    for suffix, render in FORMATS.items():
         write_text(folder / f"{table.name}.{suffix}", render(table))
 
 
@@ -78,9 +80,47 @@ def csv_row(table: Table, block: Block, line: Line, metric: str, cell: Cell) -> 
         row["unit"] = measure(metric).unit
     if table.ranking is not None:
         row["rank"] = "" if line.rank is None else str(line.rank)
+    return row | optional(table, line, cell, unit) | origin(table, line)
+
+
+def optional(table: Table, line: Line, cell: Cell, unit: str) -> dict[str, str]:
+    """Return the columns of intervals, tests and costs, of those that the table has."""
+    row = {}
+    if table.confidence is not None:
+        low, high = cell.interval or (None, None)
+        row["confidence"] = f"{table.confidence:g}"
+        row |= {f"low{unit}": exact(low), f"high{unit}": exact(high)}
+    if table.significance is not None:
+        found = cell.outcome
+        row |= {
+            "test": table.significance.kind if found else "",
+            "compared_with": found.against if found else "",
+            "n_common_songs": str(found.songs) if found else "",
+            "p": "" if found is None or found.p is None else f"{found.p:.4g}",
+            "effect": exact(found.effect if found else None),
+        }
+    for kind in table.costs:
+        value = line.costs[kind].value
+        row[COSTS[kind]] = "" if value is None else f"{value:.12g}"
     return row
+
+
+def origin(table: Table, line: Line) -> dict[str, str]:
+    """Return the columns that lead to the runs, seed by seed; those of unknown things are empty."""
+    rows = line.experiment.rows
+    known = [table.origins[row.id] for row in rows if row.id in table.origins]
+    return {
+        "runs": " ".join(row.id for row in rows),
+        "seeds": " ".join(str(row.seed) for row in rows if row.seed is not None),
+        "scores": " ".join(each.scores for each in known if each.scores),
+        "data": " ".join(dict.fromkeys(each.data for each in known if each.data)),
+        "commit": " ".join(dict.fromkeys(each.commit for each in known if each.commit)),
+    }
 
 
 def exact(value: float | None) -> str:
     """Return a value of the CSV to museval's own precision; empty for None."""
     return "" if value is None else f"{value:.5f}".replace("nan", "NaN")
+
+
+FORMATS = {"csv": to_csv, "md": to_markdown, "tex": to_latex, "html": to_html}

@@ -1,9 +1,9 @@
 """A table as LaTeX, for the booktabs package."""
 
 from mssbench.report.captions import caption
+from mssbench.report.cells import Block, Table
+from mssbench.report.columns import columns_of, groups_of
 from mssbench.report.dialect import Dialect, block_title
-from mssbench.report.tables import Block, Table
-from mssbench.scoring.measures import measure
 
 ESCAPES = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
@@ -29,6 +29,7 @@ LATEX = Dialect(
     minus="$-$",
     plus_minus=r" $\pm$ ",
     infinity=r"$\infty$",
+    star=r"\textsuperscript{*}",
 )
 
 
@@ -56,39 +57,30 @@ def to_latex(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
-def columns(table: Table) -> int:
-    """Return how many columns there are: rank, system, values, published values, NaN windows."""
-    texts = 2 if table.ranking is None else 3
-    return texts + len(table.metrics) + sum(map(table.has_published, table.metrics))
-
-
 def layout(table: Table) -> str:
     """Return how the columns are aligned: names to the left, numbers to the right."""
-    first = "l" if table.ranking is None else "rl"
-    return first + "r" * (columns(table) - len(first))
+    return "".join("l" if column.kind == "system" else "r" for column in columns_of(table))
 
 
 def header(table: Table) -> list[str]:
-    """Return the header: a second line where published values stand beside ours."""
-    names = ["System"] if table.ranking is None else ["Rank", "System"]
-    rules, below = [], [""] * len(names)
-    for metric in table.metrics:
-        name = escape_latex(f"{metric} ({measure(metric).unit})")
-        if table.has_published(metric):
+    """Return the header: a second line where a metric has several columns."""
+    names, rules, below = [], [], list[str]()
+    for group in groups_of(columns_of(table)):
+        name = escape_latex(group[0].title)
+        if len(group) > 1:
             first = len(below) + 1
-            names.append(rf"\multicolumn{{2}}{{c}}{{{name}}}")
-            rules.append(rf"\cmidrule(lr){{{first}-{first + 1}}}")
-            below += ["ours", "published (difference)"]
+            names.append(rf"\multicolumn{{{len(group)}}}{{c}}{{{name}}}")
+            rules.append(rf"\cmidrule(lr){{{first}-{len(below) + len(group)}}}")
+            below += [escape_latex(column.part) for column in group]
         else:
             names.append(name)
             below.append("")
-    lines = [row([*names, "NaN / windows"])]
-    return [*lines, " ".join(rules), row([*below, ""])] if rules else lines
+    return [row(names), " ".join(rules), row(below)] if rules else [row(names)]
 
 
 def block_lines(table: Table, block: Block) -> list[str]:
     """Return the lines of one target and aggregation, with a gap before the bounds."""
-    title = rf"\multicolumn{{{columns(table)}}}{{l}}{{{escape_latex(block_title(block))}}}"
+    title = rf"\multicolumn{{{len(columns_of(table))}}}{{l}}{{{escape_latex(block_title(block))}}}"
     lines = [r"\midrule", row([title]), r"\addlinespace"]
     kinds = [line.experiment.kind for line in block.lines]
     for number, line in enumerate(block.lines):

@@ -3,9 +3,9 @@
 import re
 
 from mssbench.report.captions import caption
+from mssbench.report.cells import Table
+from mssbench.report.columns import columns_of
 from mssbench.report.dialect import Dialect, block_title
-from mssbench.report.tables import Table
-from mssbench.scoring.measures import measure
 
 
 def escape_markdown(text: str) -> str:
@@ -21,28 +21,19 @@ MARKDOWN = Dialect(
     minus="-",
     plus_minus=" ± ",
     infinity="∞",
+    star=r"\*",
 )
 
 
 def to_markdown(table: Table) -> str:
     """Return the table as Markdown."""
-    names = header(table)
+    columns = columns_of(table)
+    marks = ["---" if column.kind == "system" else "---:" for column in columns]
     parts = [escape_markdown(caption(table))]
     for block in table.blocks:
-        texts = ["---"] if table.ranking is None else ["---:", "---"]
-        rows = [names, [*texts, *["---:"] * (len(names) - len(texts))]]
+        rows = [[column.title for column in columns], marks]
         rows += [MARKDOWN.cells(table, line) for line in block.lines]
         parts.append(f"**{block_title(block)}**")
         parts.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
     parts.append("\n".join(f"- {note}" for note in MARKDOWN.notes(table)))
     return "\n\n".join(parts) + "\n"
-
-
-def header(table: Table) -> list[str]:
-    """Return the names of the columns, with their units."""
-    names = ["System"] if table.ranking is None else ["Rank", "System"]
-    for metric in table.metrics:
-        names.append(f"{metric} ({measure(metric).unit})")
-        if table.has_published(metric):
-            names.append(f"{metric} published (difference)")
-    return [*names, "NaN / windows"]

@@ -15,7 +15,7 @@ from mssbench.report.config import Experiment
 
 @dataclass(frozen=True)
 class Ranking:
-    """The value that ranks a table's learned experiments.
+    """The value that ranks a table's experiments that are no bounds.
 
     Attributes:
         metric: of the score, in dB; the higher, the better.
@@ -34,7 +34,7 @@ class Ranking:
 def ranked(
     experiments: Sequence[Experiment], scores: pd.DataFrame, by: Ranking
 ) -> tuple[list[Experiment], dict[str, int]]:
-    """Put learned experiments in the order of their mean over seeds, the highest first.
+    """Put experiments in the order of their mean over seeds, the highest first.
 
     Equal values share a rank, and the next one counts them all (1, 2, 2, 4). Experiments without a
     value have no rank and come after those that have one; bounds come last, in their own order.

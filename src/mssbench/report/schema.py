@@ -3,6 +3,7 @@
 from typing import Any
 
 NAMES = {"type": "array", "minItems": 1, "items": {"type": "string"}}
+SHARE = {"exclusiveMinimum": 0, "exclusiveMaximum": 1, "description": "a share between 0 and 1"}
 TEXT, OPTIONAL_TEXT = {"type": "string"}, {"type": ["string", "null"]}
 
 SCHEMA: dict[str, Any] = {
@@ -74,6 +75,22 @@ SCHEMA: dict[str, Any] = {
                         "additionalProperties": False,
                         "required": ["metric", "target", "aggregation"],
                         "properties": {"metric": TEXT, "target": TEXT, "aggregation": TEXT},
+                    },
+                    "interval": {"type": ["boolean", "number"], **SHARE},
+                    "test": {
+                        "type": "object",
+                        "additionalProperties": False,
+                        "properties": {
+                            "kind": {"enum": ["wilcoxon", "conover"]},
+                            "against": TEXT,
+                            "alpha": {"type": "number", **SHARE},
+                            "bold": {"type": "boolean"},
+                        },
+                    },
+                    "columns": {
+                        **NAMES,
+                        "items": {"enum": ["parameters", "training", "separation"]},
+                        "uniqueItems": True,
                     },
                 },
             },

@@ -74,6 +74,11 @@ class Scoring:
             )
         return self == other
 
+    def at_windows_of(self, other: "Scoring") -> "Scoring":
+        """Return it with the windows of ``other``, which are no departure from the protocol."""
+        changed = tuple(key for key in self.changed if key not in ("window", "hop"))
+        return replace(self, window=other.window, hop=other.hop, changed=changed)
+
     def version_of(self, metric: str) -> str:
         """Return what computed ``metric``."""
         return self.note(metric) or self.version
@@ -135,7 +140,7 @@ def gather_windows(
         found = protocol_of(table)
         protocols |= {str(run): found for run in table["run"].unique()}
         first = next(iter(protocols.values()))
-        if replace(found, window=first.window, hop=first.hop) != first:
+        if not found.at_windows_of(first).agrees(first.at_windows_of(first)):
             raise UserError(
                 f"{file} was scored with {found}, but {next(iter(tables))} with {first}; they may "
                 "differ in window and hop alone: score the runs alike or choose rows"

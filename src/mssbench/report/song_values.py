@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from mssbench.report.aggregate import require, song_medians
+from mssbench.report.aggregate import require, song_means, song_medians
 from mssbench.report.config import Experiment
 from mssbench.report.scores import require_runs
 
@@ -32,15 +32,20 @@ def require_scores(
 
 
 def song_values(
-    scores: pd.DataFrame, experiments: Sequence[Experiment], target: str, metric: str
+    scores: pd.DataFrame,
+    experiments: Sequence[Experiment],
+    target: str,
+    metric: str,
+    within: str = "median",
 ) -> pd.DataFrame:
-    """Return each song's median over windows, averaged over the seeds of an experiment.
+    """Return each song's median or mean over windows, averaged over the seeds of an experiment.
 
     Args:
         scores: tidy score table of all runs.
         experiments: the systems.
         target: the target.
         metric: the metric.
+        within: ``median`` or ``mean`` over a song's windows.
 
     Returns:
         A row a song, by name, and a column an experiment that has such scores, in the order of
@@ -48,10 +53,11 @@ def song_values(
     """
     owners = {row.id: each.name for each in experiments for row in each.rows}
     chosen = scores["run"].isin(list(owners)) & (scores["target"] == target)
-    found = song_medians(scores[chosen & (scores["metric"] == metric)])
-    medians = found.rename("score").reset_index()
-    medians["experiment"] = medians["run"].map(owners)
-    means = medians.groupby(["track", "experiment"])["score"].mean().unstack("experiment")
+    each_song = song_means if within == "mean" else song_medians
+    found = each_song(scores[chosen & (scores["metric"] == metric)])
+    of_songs = found.rename("score").reset_index()
+    of_songs["experiment"] = of_songs["run"].map(owners)
+    means = of_songs.groupby(["track", "experiment"])["score"].mean().unstack("experiment")
     return means[[each.name for each in experiments if each.name in means.columns]]
 
 

@@ -2,103 +2,28 @@
 
 import math
 import statistics
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pandas as pd
 
 from mssbench.errors import UserError
-from mssbench.report.aggregate import SPREADS, aggregate
+from mssbench.report.aggregate import aggregate
+from mssbench.report.cells import Block, Cell, Line, Table
 from mssbench.report.config import Experiment, Published, ReportConfig
+from mssbench.report.costs import costs_of
+from mssbench.report.intervals import confidence_of, interval_of
+from mssbench.report.marks import mark_best, mark_tested
+from mssbench.report.origins import Origin
 from mssbench.report.ranking import Ranking, ranked
 from mssbench.report.scores import Scoring, require_runs
-from mssbench.scoring.measures import measure
+from mssbench.report.significance import Significance
+from mssbench.report.sources import Sources
 
-DECIMALS = 2
-
-
-@dataclass(frozen=True)
-class Cell:
-    """An experiment's value of one metric.
-
-    Attributes:
-        value: mean over seeds of the aggregated scores, in dB.
-        sd: their sample standard deviation in dB; None with one seed.
-        seeds: how many seeds there are.
-        songs: how many songs each seed's scores have.
-        windows: how many windows there are, over all seeds; songs where ``whole_song``.
-        nan_windows: how many of these are NaN and enter no value.
-        nan_songs: songs, over all seeds, in which every window is NaN.
-        whole_song: whether the metric has one value a song.
-        published: the value of a source, or None.
-        best: whether no learned experiment shows a better value; false for bounds.
-    """
-
-    value: float
-    sd: float | None
-    seeds: int
-    songs: int
-    windows: int
-    nan_windows: int
-    nan_songs: int
-    whole_song: bool
-    published: Published | None = None
-    best: bool = False
-
-    @property
-    def difference(self) -> float | None:
-        """Return our value less the published one, in dB."""
-        return None if self.published is None else self.value - self.published.value
-
-
-@dataclass(frozen=True)
-class Line:
-    """An experiment's cells by metric; None where its scores do not have the metric.
-
-    ``rank`` is its place in a table that ranks, None for a bound.
-    """
-
-    experiment: Experiment
-    cells: dict[str, Cell | None]
-    rank: int | None = None
-
-
-@dataclass(frozen=True)
-class Block:
-    """The lines of one target and aggregation: learned experiments, then bounds."""
-
-    target: str
-    aggregation: str
-    lines: tuple[Line, ...]
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table, ready to be written in any format."""
-
-    name: str
-    title: str
-    metrics: tuple[str, ...]
-    blocks: tuple[Block, ...]
-    protocol: Scoring
-    config: ReportConfig
-    ranking: Ranking | None = None
-
-    @property
-    def cells(self) -> list[Cell]:
-        """Return all cells that have a value, block by block and line by line."""
-        lines = [line for block in self.blocks for line in block.lines]
-        return [cell for line in lines for cell in line.cells.values() if cell is not None]
-
-    @property
-    def sources(self) -> list[Published]:
-        """Return the published values in the order in which they stand."""
-        return [cell.published for cell in self.cells if cell.published is not None]
-
-    def has_published(self, metric: str) -> bool:
-        """Return whether any block shows a published value of ``metric``."""
-        return any(entry.metric == metric for entry in self.sources)
+CellKey = tuple[str, str, str, str]
+"""Experiment, target, metric and aggregation."""
 
 
 def make_table(
@@ -107,20 +32,27 @@ def make_table(
     config: ReportConfig,
     scores: pd.DataFrame,
     protocol: Scoring,
+    *,
+    sources: Sources | None = None,
+    origins: Mapping[str, Origin] | None = None,
 ) -> Table:
     """Make one table of a study.
 
     Args:
         name: the table's name.
-        definition: title, targets, metrics, aggregations and, optionally, rows (experiments) and
-            rank_by (the metric, target and aggregation that decide their order).
+        definition: title, targets, metrics, aggregations and, optionally, rows (experiments),
+            rank_by (the metric, target and aggregation that decide their order), interval (true, or
+            the share of intervals that hold the true value), test (the keys of ``Significance``)
+            and columns (keys of ``COSTS``).
         config: the study.
-        scores: tidy score table of all runs.
+        scores: tidy score table of its runs, others may be among them.
         protocol: how the scores were made.
+        sources: files that the costs are read from.
+        origins: where scores are from, by run.
 
     Raises:
-        UserError: a row, target, metric or aggregation is unknown, a run has no scores, or two
-            published values claim one cell.
+        UserError: a row, target, metric or aggregation is unknown, a run has no scores, a cost is
+            in no file, a test is impossible, or two published values claim one cell.
     """
     experiments = config.experiments(definition.get("rows"))
     ids = [row.id for experiment in experiments for row in experiment.rows]
@@ -131,44 +63,99 @@ def make_table(
         ranking = Ranking(**definition["rank_by"])
         experiments, ranks = ranked(experiments, scores, ranking)
     targets, metrics = definition["targets"], definition["metrics"]
+    found = cells_of(definition, experiments, scores, config.published)
+    confidence = confidence_of(definition.get("interval", False))
+    if confidence is not None:
+        found = add_intervals(found, experiments, scores, confidence)
+    costs = costs_of(experiments, definition.get("columns", ()), sources or Sources())
+    lines = [Line(each, {}, ranks.get(each.name), costs[each.name]) for each in experiments]
+    blocks = [
+        Block(target, aggregation, filled(lines, found, (target, aggregation), metrics))
+        for target in targets
+        for aggregation in definition["aggregations"]
+    ]
+    blocks = [mark_best(block, metrics) for block in blocks]
+    significance = None
+    if "test" in definition:
+        significance = Significance(**definition["test"])
+        significance.require(name, experiments)
+        blocks = [mark_tested(block, metrics, scores, significance) for block in blocks]
+    return Table(
+        name=name,
+        title=definition["title"],
+        metrics=tuple(metrics),
+        blocks=tuple(blocks),
+        protocol=protocol,
+        config=config,
+        ranking=ranking,
+        confidence=confidence,
+        significance=significance,
+        costs=tuple(definition.get("columns", ())),
+        origins=origins or {},
+    )
+
+
+def cells_of(
+    definition: Mapping[str, Any],
+    experiments: Iterable[Experiment],
+    scores: pd.DataFrame,
+    published: Iterable[Published],
+) -> dict[CellKey, Cell]:
+    """Return the cells by (experiment, target, metric, aggregation); those without scores lack."""
+    targets, metrics = definition["targets"], definition["metrics"]
     aggregations = definition["aggregations"]
     values = aggregate(scores, targets, metrics, aggregations)
     found = {
         (entry.run, entry.target, entry.metric, entry.aggregation): entry
         for entry in values.itertuples()
     }
-    published = place(config.published, aggregations[0])
+    beside = place(published, aggregations[0])
+    cells = {}
+    for target, metric, aggregation in product(targets, metrics, aggregations):
+        for each in experiments:
+            keys = ((row.id, target, metric, aggregation) for row in each.rows)
+            entries = [found[key] for key in keys if key in found]
+            key = each.name, target, metric, aggregation
+            if entries:
+                cells[key] = over_seeds(entries, beside.get(key))
+    return cells
 
-    def cell(experiment: Experiment, target: str, metric: str, aggregation: str) -> Cell | None:
-        keys = ((row.id, target, metric, aggregation) for row in experiment.rows)
-        entries = [found[key] for key in keys if key in found]
-        beside = published.get((experiment.name, target, metric, aggregation))
-        return over_seeds(entries, beside) if entries else None
 
-    blocks = [
-        Block(
-            target,
-            aggregation,
-            tuple(
-                Line(
-                    each,
-                    {metric: cell(each, target, metric, aggregation) for metric in metrics},
-                    ranks.get(each.name),
-                )
-                for each in experiments
-            ),
+def add_intervals(
+    cells: Mapping[CellKey, Cell],
+    experiments: Iterable[Experiment],
+    scores: pd.DataFrame,
+    confidence: float,
+) -> dict[CellKey, Cell]:
+    """Return ``cells`` with their confidence intervals over songs."""
+    runs = {each.name: [row.id for row in each.rows] for each in experiments}
+    parts = dict(list(scores.groupby(["target", "metric"], observed=True)))
+    return {
+        (name, target, metric, aggregation): replace(
+            cell,
+            interval=interval_of(parts[target, metric], runs[name], aggregation, confidence),
         )
-        for target in targets
-        for aggregation in aggregations
-    ]
-    return Table(
-        name=name,
-        title=definition["title"],
-        metrics=tuple(metrics),
-        blocks=tuple(mark_best(block, metrics) for block in blocks),
-        protocol=protocol,
-        config=config,
-        ranking=ranking,
+        for (name, target, metric, aggregation), cell in cells.items()
+    }
+
+
+def filled(
+    lines: Iterable[Line],
+    cells: Mapping[CellKey, Cell],
+    of: tuple[str, str],
+    metrics: Iterable[str],
+) -> tuple[Line, ...]:
+    """Return ``lines`` with their cells of one target and aggregation, which ``of`` names."""
+    target, aggregation = of
+    return tuple(
+        replace(
+            line,
+            cells={
+                metric: cells.get((line.experiment.name, target, metric, aggregation))
+                for metric in metrics
+            },
+        )
+        for line in lines
     )
 
 
@@ -190,7 +177,7 @@ def over_seeds(entries: list[Any], published: Published | None) -> Cell:
     )
 
 
-def place(entries: Iterable[Published], first: str) -> dict[tuple[str, str, str, str], Published]:
+def place(entries: Iterable[Published], first: str) -> dict[CellKey, Published]:
     """Return published values by (experiment, target, metric, aggregation).
 
     A value whose source does not state the aggregation stands at ``first``, the table's first
@@ -199,7 +186,7 @@ def place(entries: Iterable[Published], first: str) -> dict[tuple[str, str, str,
     Raises:
         UserError: two values claim one cell.
     """
-    places: dict[tuple[str, str, str, str], Published] = {}
+    places: dict[CellKey, Published] = {}
     for entry in entries:
         key = (entry.experiment, entry.target, entry.metric, entry.aggregation or first)
         if key in places:
@@ -210,24 +197,3 @@ def place(entries: Iterable[Published], first: str) -> dict[tuple[str, str, str,
             )
         places[key] = entry
     return places
-
-
-def mark_best(block: Block, metrics: Iterable[str]) -> Block:
-    """Mark the best shown value of each metric among two or more learned experiments."""
-    if block.aggregation in SPREADS:
-        return block
-    lines = list(block.lines)
-    for metric in metrics:
-        shown = {}
-        for number, line in enumerate(lines):
-            cell = line.cells[metric]
-            if cell is not None and line.experiment.kind != "bound" and not math.isnan(cell.value):
-                shown[number] = (cell, round(cell.value, DECIMALS))
-        if len(shown) < 2:
-            continue
-        best = min if measure(metric).lower else max
-        top = best(value for _, value in shown.values())
-        for number, (cell, value) in shown.items():
-            cells = lines[number].cells | {metric: replace(cell, best=value == top)}
-            lines[number] = replace(lines[number], cells=cells)
-    return replace(block, lines=tuple(lines))

@@ -9,7 +9,7 @@ from typing import Any
 from mssbench.data.rendition import Rendition
 from mssbench.report.aggregate import aggregate
 from mssbench.report.config import ReportConfig, Row
-from mssbench.report.scores import gather_scores
+from mssbench.report.scores import gather_windows
 from mssbench.sweeps import tags as sweep_tags
 from mssbench.tracking.connection import reach
 from mssbench.tracking.excerpt import write_excerpt
@@ -150,7 +150,7 @@ def joined(names: str, name: str) -> str:
 
 def medians_of(scores: Sequence[Path]) -> dict[str, Mapping[str, float]]:
     """Return each run's song-wise medians (dB), named as in ``test/SDR/vocals``."""
-    table, _ = gather_scores(scores)
+    table, _ = gather_windows(scores)
     targets, metrics = table["target"].unique(), table["metric"].unique()
     medians = aggregate(table, list(targets), list(metrics), [AGGREGATION])
     named: dict[str, dict[str, float]] = {}

@@ -29,7 +29,8 @@ class Comparison:
         difference: median over the pair's common songs of the first's value less the second's,
             in dB; None without songs.
         effect: matched-pairs rank-biserial correlation, from -1 to 1; None without songs.
-        p: two-sided, corrected by Holm for the number of pairs; None where no test was made.
+        p: two-sided, corrected by Holm for the number of pairs compared; None where no test was
+            made.
     """
 
     first: str
@@ -40,7 +41,9 @@ class Comparison:
     p: float | None
 
 
-def compare(values: pd.DataFrame, test: str = "wilcoxon") -> list[Comparison]:
+def compare(
+    values: pd.DataFrame, test: str = "wilcoxon", against: str | None = None
+) -> list[Comparison]:
     """Compare each pair of systems over the songs that both have a value for.
 
     ``wilcoxon`` is the signed-rank test of each pair. ``conover`` compares the ranks of all
@@ -50,9 +53,10 @@ def compare(values: pd.DataFrame, test: str = "wilcoxon") -> list[Comparison]:
     Args:
         values: a row a song, a column a system; NaN where there is no value.
         test: one of ``TESTS``.
+        against: a system; the pairs with it alone are compared, and corrected for. By default all.
     """
     columns = {str(name): values[name].to_numpy(dtype=float) for name in values.columns}
-    pairs = list(combinations(columns, 2))
+    pairs = [two for two in combinations(columns, 2) if against is None or against in two]
     tests = conover_tests(values, pairs) if test == "conover" else wilcoxon_tests(columns, pairs)
     corrected = holm([p for _, p in tests])
     return [
