@@ -3,6 +3,7 @@
 import copy
 
 import numpy as np
+import pandas
 import torch
 
 from mssbench.training.config import TrainingConfig
@@ -63,7 +64,16 @@ def assert_same(one, other):
 
 
 def without_seconds(history):
-    return [{name: repr(x) for name, x in row.items() if name != "seconds"} for row in history]
+    return [{name: repr(row[name]) for name in row if is_no_time(name)} for row in history]
+
+
+def is_no_time(column):
+    return not column.endswith("seconds")
+
+
+def read_history(folder):
+    """Return the history that a run wrote into ``folder``, without the columns of times."""
+    return pandas.read_csv(folder / "history.csv", usecols=is_no_time)
 
 
 def stop_after(calls):

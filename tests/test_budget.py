@@ -11,7 +11,7 @@ import pandas
 import pytest
 import torch
 from safetensors.torch import load_file
-from small_runs import RANDOM_CROPS, U_NET, configuration
+from small_runs import RANDOM_CROPS, U_NET, configuration, read_history
 
 from mssbench.cli import RUN_AGAIN, main
 from mssbench.training.stopping import stop_requests
@@ -37,7 +37,7 @@ def words(rendition, folder, *more):
 
 def contents(folder):
     weights = load_file(folder / "model.safetensors")
-    history = pandas.read_csv(folder / "history.csv").drop(columns="seconds")
+    history = read_history(folder)
     return weights, history
 
 

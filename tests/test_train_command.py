@@ -5,6 +5,8 @@ import logging
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 
 import pandas
@@ -12,6 +14,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
+from small_runs import read_history
 
 from mssbench.cli import RUN_AGAIN, USER_ERROR, main
 from mssbench.provenance import digest
@@ -36,6 +39,12 @@ CONFIG = {
     },
     "seed": 0,
 }
+LOADED = """
+import sys
+from mssbench.cli import main
+assert main(sys.argv[1:]) == 0
+print(*{name.partition(".")[0] for name in sys.modules}, "torch._dynamo" in sys.modules)
+"""
 OUTPUTS = ("model.safetensors", "history.csv", "run.json")
 
 
@@ -87,7 +96,7 @@ def wait_until(condition, child):
 
 def contents(folder):
     weights = load_file(folder / "model.safetensors")
-    history = pandas.read_csv(folder / "history.csv").drop(columns="seconds")
+    history = read_history(folder)
     return weights, history
 
 
@@ -272,3 +281,16 @@ def test_the_signal_handlers_of_the_caller_are_put_back(tiny_rendition, tmp_path
     handlers = [signal.getsignal(number) for number in STOP_SIGNALS]
     assert main(words(tiny_rendition, tmp_path, {"seed": 0})) == USER_ERROR
     assert [signal.getsignal(number) for number in STOP_SIGNALS] == handlers
+
+
+def test_a_training_does_not_wait_for_what_it_does_not_use(tiny_rendition, tmp_path):
+    # A package of these, or torch's compiler, takes longer to load than a short run's steps.
+    config = CONFIG | {"training": CONFIG["training"] | {"epochs": 1}}
+    arguments = words(tiny_rendition, tmp_path, config)
+    environment = os.environ | {"MLFLOW_TRACKING_URI": "off"}
+    program = [sys.executable, "-c", LOADED, *arguments]
+    done = subprocess.run(program, env=environment, capture_output=True, text=True, check=True)
+    *packages, compiler = done.stdout.split()
+    assert compiler == "False"
+    unused = {"jsonschema", "matplotlib", "mlflow", "museval", "pandas", "scipy", "sympy"}
+    assert not unused & set(packages)

@@ -1,5 +1,6 @@
 import copy
 import random
+from itertools import count
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from small_runs import (
 
 from mssbench.data.rendition import Rendition
 from mssbench.errors import Interrupted
+from mssbench.training import history, loop
 from mssbench.training.config import TrainingConfig
 from mssbench.training.state import State
 from mssbench.training.update import FiniteSteps
@@ -92,6 +94,30 @@ def test_time_counts_through_all_attempts(rendition, tmp_path):
     result = run(config, rendition, tmp_path)
     seconds = [row["seconds"] for row in result.history]
     assert 0 < seconds[0] < seconds[1] <= result.seconds + 0.001
+
+
+def test_waiting_for_batches_is_counted_by_epoch_and_through_all_attempts(
+    rendition, tmp_path, monkeypatch
+):
+    # A clock that goes on by a second when it is looked at, as before and behind each wait.
+    monkeypatch.setattr(history, "perf_counter", count().__next__)
+    config = configuration(U_NET, epochs=2, crops=RANDOM_CROPS)
+    whole = run(config, rendition, tmp_path / "whole")
+    assert [row["waiting_seconds"] for row in whole.history] == [7, 7]
+    with pytest.raises(Interrupted):
+        run(config, rendition, tmp_path / "stopped", should_stop=stop_after(4))
+    # The batch of the step that was not taken is waited for again.
+    stopped = run(config, rendition, tmp_path / "stopped")
+    assert [row["waiting_seconds"] for row in stopped.history] == [8, 7]
+
+
+def test_validation_seconds_are_those_of_the_epochs_own_validation(
+    rendition, tmp_path, monkeypatch
+):
+    clock = count(10, 10)
+    monkeypatch.setattr(loop, "perf_counter", lambda: next(clock))
+    result = run(configuration(U_NET, epochs=3), rendition, tmp_path)
+    assert [row["validation_seconds"] for row in result.history] == [10, 10, 10]
 
 
 def test_a_damaged_checkpoint_costs_no_more_than_the_steps_since_the_one_before(

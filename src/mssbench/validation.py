@@ -1,13 +1,14 @@
 """Checks of YAML configuration against a JSON schema, with messages a person can act on."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError, best_match
 
 from mssbench.errors import UserError
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 
 def load_yaml(path: Path | str) -> Any:
@@ -37,12 +38,16 @@ def validate(value: Any, schema: dict[str, Any], where: str) -> None:
     Raises:
         UserError: naming the key, what was found and what is allowed.
     """
+    # Half a second that a training, which has no schema, need not wait for.
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import best_match
+
     error = best_match(Draft202012Validator(schema).iter_errors(value))
     if error is not None:
         raise UserError(f"{where}: {explain(error)}")
 
 
-def explain(error: ValidationError) -> str:
+def explain(error: "ValidationError") -> str:
     """Return one sentence for a schema violation."""
     key = ".".join(str(part) for part in error.absolute_path) or "the top level"
     found, rule = error.instance, error.validator_value

@@ -1,5 +1,6 @@
 """Batch normalisation over the whole batch where several processes compute a share of it each."""
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -9,17 +10,23 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from mssbench.training.distributed import Ranks
 
 
-def normalise_together(model: nn.Module, ranks: Ranks) -> None:
+def normalise_together(model: nn.Module, ranks: Ranks, *, compiled: bool = False) -> None:
     """Let a model's batch normalisations look across all processes; one alone needs no change.
 
     Torch's own layer for this works on GPUs alone.
+
+    Args:
+        model: the model.
+        ranks: the processes.
+        compiled: whether torch compiles the model.
     """
     if ranks.count == 1:
         return
+    kind = not_compiled() if compiled else SharedBatchNorm
     for module in model.modules():
         if isinstance(module, _BatchNorm):
             # The weights and their names stay as they are.
-            module.__class__ = SharedBatchNorm
+            module.__class__ = kind
             module.ranks = ranks  # type: ignore[assignment]
 
 
@@ -35,7 +42,6 @@ class SharedBatchNorm(_BatchNorm):
     def _check_input_dim(self, signal: Tensor) -> None:
         """Take any shape (batch, channels, ...)."""
 
-    @torch.compiler.disable
     def forward(self, signal: Tensor) -> Tensor:
         """Normalise (batch, channels, ...) to mean 0 and variance 1 of each channel."""
         by_batch = self.training or self.running_mean is None
@@ -79,6 +85,16 @@ class SharedBatchNorm(_BatchNorm):
             factor = 1 / float(self.num_batches_tracked)
         self.running_mean.lerp_(mean, factor)
         self.running_var.lerp_(variance, factor)
+
+
+@cache
+def not_compiled() -> type[SharedBatchNorm]:
+    """Return the layer as torch's compiler leaves it alone.
+
+    To mark it loads that compiler, which takes seconds.
+    """
+    forward = torch.compiler.disable(SharedBatchNorm.forward)
+    return type("SharedBatchNorm", (SharedBatchNorm,), {"forward": forward})
 
 
 class Sum(torch.autograd.Function):

@@ -1,6 +1,10 @@
 """What a run says of its course: a row each epoch, a line of progress, and why it gave up."""
 
 import math
+from collections.abc import Iterable, Iterator
+from time import perf_counter
+
+from torch import Tensor
 
 from mssbench.errors import UserError
 from mssbench.training.config import TrainingConfig
@@ -8,15 +12,25 @@ from mssbench.training.state import Row, State
 
 
 def row_of(
-    state: State, training: dict[str, float], validation: dict[str, float], lr: float
+    state: State,
+    training: dict[str, float],
+    validation: dict[str, float],
+    lr: float,
+    validation_seconds: float,
 ) -> Row:
     """Return the row of the epoch that has just ended.
+
+    Its ``seconds`` are all since the run's beginning, ``waiting_seconds`` and
+    ``validation_seconds`` the epoch's own. A GPU computes what it was sent while this process
+    goes on: `awaited` says what that makes of the waiting. It ends each validation with this
+    process waiting for it, which so pays for the last training steps too, ten at most.
 
     Args:
         state: the state behind it.
         training: its mean losses, the total as ``loss``.
         validation: the same of the validation songs, and the score if it is none of them.
         lr: learning rate of the last step.
+        validation_seconds: what validation took; of one that was stopped, the repetition alone.
     """
     row: Row = {
         "epoch": state.epoch,
@@ -25,12 +39,28 @@ def row_of(
         "valid_loss": validation["loss"],
         "best": state.best_score,
         "seconds": round(state.seconds, 3),
+        "waiting_seconds": round(state.waiting_seconds, 3),
+        "validation_seconds": round(validation_seconds, 3),
         "bad_steps": int(state.bad[1]),
         "lr": lr,
     }
     for part, values in (("train", training), ("valid", validation)):
         row |= {f"{part}_{probe}": values[probe] for probe in values if probe != "loss"}
     return row
+
+
+def awaited(batches: Iterable[Tensor], state: State) -> Iterator[Tensor]:
+    """Yield the batches, adding to the state's waiting the time until each is there.
+
+    That is reading which was not done ahead and the augmentation, as far as this process computes
+    it. Beside a GPU it is the time until the batch's copy and augmentation are sent to it: the GPU
+    has earlier steps to compute meanwhile, and idles for as long at most.
+    """
+    begin = perf_counter()
+    for batch in batches:
+        state.waiting_seconds += perf_counter() - begin
+        yield batch
+        begin = perf_counter()
 
 
 def note_of(state: State, epochs: int) -> str:

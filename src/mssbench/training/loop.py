@@ -7,6 +7,7 @@ then ends with the very weights and history of a run that was never stopped.
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from time import perf_counter
 
 import torch
 from torch import Tensor
@@ -22,7 +23,7 @@ from mssbench.training.distributed import ALONE, Ranks
 from mssbench.training.feed import Mixtures
 from mssbench.training.feeds import Feeds
 from mssbench.training.fit import build_fitting, check_shares
-from mssbench.training.history import advice, diverged, note_of, row_of
+from mssbench.training.history import advice, awaited, diverged, note_of, row_of
 from mssbench.training.initial import begin_with
 from mssbench.training.keeper import Keeper
 from mssbench.training.losses import counted
@@ -134,7 +135,7 @@ class Training:
         self.model = model.to(device)
         if self.options.channels_last:
             self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        normalise_together(self.model, ranks)
+        normalise_together(self.model, ranks, compiled=self.options.compile)
         self.state = State.begin(self.model, self.options, counted(self.options.loss))
         self.objective = Objective(self.model, self.options, rendition.stems)
         self.feeds = Feeds(config, rendition, device, self.model.channels, ranks)
@@ -166,9 +167,11 @@ class Training:
             while (reason := self.finished()) is None:
                 self.finish_steps(update, keeper, progress)
                 # A validation that is stopped is repeated: the state still stands before it.
+                begin = perf_counter()
                 validation = self.validation.run(lambda: keeper.save_if_due(state))
+                taken = perf_counter() - begin
                 keeper.count_time(state)
-                on_epoch(self.end_epoch(validation))
+                on_epoch(self.end_epoch(validation, taken))
                 keeper.save(state)
         finally:
             progress.close()
@@ -202,7 +205,7 @@ class Training:
         numbers = range(first + state.steps_of_epoch, first + feed.steps_per_epoch)
         self.model.train()
         note = note_of(state, self.options.epochs)
-        batches = feed.batches(numbers.start, numbers.stop)
+        batches = awaited(feed.batches(numbers.start, numbers.stop), state)
         for n, batch in zip(numbers, batches, strict=True):
             keeper.save_if_due(state)
             self.step(update, batch, n)
@@ -231,14 +234,14 @@ class Training:
                 *(batch, pieces, options.crops.samples, self.ranks.count),
             )
 
-    def end_epoch(self, validation: dict[str, float]) -> Row:
-        """Close the epoch with what validation found; return its row of the history."""
+    def end_epoch(self, validation: dict[str, float], seconds: float) -> Row:
+        """Close the epoch with what validation found, in so long; return its row of the history."""
         state, schedule = self.state, self.state.schedule
         state.epoch += 1
         training = state.means.values()
         trained = self.validation.feed is None or self.options.score == "train_loss"
         state.consider(training["loss"] if trained else validation.get("score", validation["loss"]))
-        row = row_of(state, training, validation, schedule.lr(state.step - 1))
+        row = row_of(state, training, validation, schedule.lr(state.step - 1), seconds)
         schedule.end_epoch(state.waited)
         if state.waited >= self.options.patience and schedule.begin_fine_tuning():
             log.info("epoch %d was the last before fine-tuning", state.epoch)

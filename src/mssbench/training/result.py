@@ -19,9 +19,10 @@ class Result:
             validated, on the CPU.
         history: one row an epoch: ``epoch`` (from 1), ``step``, ``train_loss``, ``valid_loss``
             (NaN without validation songs), ``best`` (the best score so far), ``seconds`` (spent
-            so far), ``bad_steps`` (left out since not finite), ``lr`` (of the last step),
-            ``train_<term>`` and ``valid_<term>`` for each term's loss without its weight, and
-            ``valid_score`` where another score than a loss decides.
+            so far), ``waiting_seconds`` and ``validation_seconds`` (this epoch's: see
+            `mssbench.training.history`), ``bad_steps`` (left out since not finite), ``lr`` (of
+            the last step), ``train_<term>`` and ``valid_<term>`` for each term's loss without its
+            weight, and ``valid_score`` where another score than a loss decides.
         best_epoch: the epoch of the weights.
         best_score: its validation loss, or what ``training.score`` names; its training loss
             without validation songs.

@@ -44,6 +44,7 @@ class State:
         waited: epochs since the best one, or since the beginning of fine-tuning.
         history: one row a finished epoch.
         seconds: time spent in training and validation, in all attempts.
+        waiting_seconds: those of the unfinished epoch in which training waited for a batch.
     """
 
     model: Separator
@@ -64,10 +65,11 @@ class State:
     waited: int = 0
     history: list[Row] = field(default_factory=list)
     seconds: float = 0.0
+    waiting_seconds: float = 0.0
 
     NUMBERS: ClassVar = (
         *("step", "steps_of_epoch", "epoch"),
-        *("best_score", "best_epoch", "waited", "seconds"),
+        *("best_score", "best_epoch", "waited", "seconds", "waiting_seconds"),
     )
 
     def __post_init__(self, probes: tuple[str, ...]) -> None:
@@ -125,8 +127,9 @@ class State:
         self.steps_of_epoch += 1
 
     def begin_epoch(self) -> None:
-        """Forget the losses of the epoch before."""
+        """Forget the losses and the waiting of the epoch before."""
         self.means.reset()
+        self.waiting_seconds = 0.0
         self.bad[1] = 0
         self.steps_of_epoch = 0
 
