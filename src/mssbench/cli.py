@@ -39,6 +39,18 @@ VERBS = {
 # Exit codes: 2 is a mistake of the user's, 75 (EX_TEMPFAIL) asks to be run again.
 USER_ERROR, RUN_AGAIN = 2, 75
 
+FULL = {errno.ENOSPC, errno.EDQUOT}
+
+# What a folder or a file is at fault for, beside a full disk.
+UNUSABLE = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.EISDIR,
+    errno.ENOTDIR,
+    errno.ENAMETOOLONG,
+}
+
 
 def verb_module(verb: str) -> ModuleType:
     """Import and return the module of ``verb``."""
@@ -83,6 +95,19 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
+def fault_of_files(error: OSError) -> str | None:
+    """Return what to tell a user of a disk, a folder or a file; None if it is none of theirs."""
+    if error.errno in FULL:
+        where = f" at {error.filename}" if error.filename else ""
+        return (
+            f"the disk is full{where}; free some space and run the same command again: nothing "
+            "finished is lost"
+        )
+    if error.errno in UNUSABLE:
+        return f"{error.filename!s:.200}: {error.strerror}; give another path, or mend this one"
+    return None
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb.
 
@@ -104,16 +129,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log.warning("mssbench %s: stopped: %s", args.verb, stop)
         return RUN_AGAIN
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        said = fault_of_files(error)
+        if said is None:
             log.exception("mssbench %s failed", args.verb)
             return 1
-        where = f" at {error.filename}" if error.filename else ""
-        log.error(  # noqa: TRY400
-            "mssbench %s: error: the disk is full%s; free some space and run the same command "
-            "again: nothing finished is lost",
-            args.verb,
-            where,
-        )
+        log.error("mssbench %s: error: %s", args.verb, said)  # noqa: TRY400
         return USER_ERROR
     except Exception:
         log.exception("mssbench %s failed", args.verb)

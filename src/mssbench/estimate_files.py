@@ -1,5 +1,6 @@
 """Estimates written to files, block by block."""
 
+import hashlib
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -42,3 +43,9 @@ def write_estimates(
         for estimates in blocks:
             for target, wave in waves.items():
                 wave.write(estimates[target].T)
+
+
+def sha256(file: Path) -> str:
+    """Return the SHA-256 (hex) of a file."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -68,6 +68,8 @@ class Studies:
     def __init__(self, folder: Path, schema: Path) -> None:
         self.folder, self.schema = folder, load_yaml(schema)
         self.names = sorted(path.stem for path in folder.glob("*.yaml"))
+        # Each experiment of a study asks for its file, and reading YAML takes its time.
+        self._files: dict[str, Config] = {}
 
     def load(self, name: str, scale: str) -> Study:
         """Read a study and resolve its selection at ``scale``.
@@ -155,9 +157,11 @@ class Studies:
     def _read(self, name: str) -> Config:
         if name not in self.names:
             raise UserError(unknown("study", name, self.names, "config.yaml: studies"))
-        raw = load_yaml(self._file(name))
-        validate(raw, self.schema, str(self._file(name)))
-        return raw
+        if name not in self._files:
+            raw = load_yaml(self._file(name))
+            validate(raw, self.schema, str(self._file(name)))
+            self._files[name] = raw
+        return self._files[name]
 
     def _file(self, name: str) -> Path:
         return self.folder / f"{name}.yaml"

@@ -1,6 +1,7 @@
 # The configuration, checked, and the runs that follow from it.
 import json
 import os
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -124,5 +125,11 @@ def as_json(value):
 def model_code(command, run, *others):
     """Return the digest of the source that a command, and others, use for a run's model."""
     source, _ = address_of(run.config["model"]["name"])
+    return code_of(command, source, *others)
+
+
+@cache
+def code_of(*modules):
+    """Return the digest of modules' source, found once for the many runs that use them."""
     # How a run is tracked is no part of what it computes.
-    return source_digest(command, source, *others, without="mssbench.tracking")
+    return source_digest(*modules, without="mssbench.tracking")

@@ -25,7 +25,7 @@ def read_config(text: str) -> dict[str, Any]:
             config = load_yaml(text)
     except FileNotFoundError:
         raise UserError(f"--config {text}: there is no such file") from None
-    except json.JSONDecodeError as error:
+    except ValueError as error:
         raise UserError(f"--config {text:.60} is not valid JSON: {error}") from None
     if not isinstance(config, dict):
         raise UserError(f"--config {text}: found {type(config).__name__}; it must be a map of keys")

@@ -1,6 +1,7 @@
 """``mssbench score``: score estimates of a rendition's songs, or folders of audio."""
 
 import argparse
+import errno
 import logging
 import os
 import shutil
@@ -22,6 +23,9 @@ log = logging.getLogger(__name__)
 # Read by the libraries below NumPy when they are loaded, in this process and in its workers. More
 # threads a song gain next to nothing, and scores must not depend on their number.
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+# The errors of a full disk.
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 # What a worker needs, imported once for all of them.
 PRELOAD = ("museval.metrics", "mssbench.scoring.song", "mssbench.scoring.results")
@@ -83,8 +87,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=1,
         help="songs scored at once, each in a process; four minutes with four sources in stereo "
-        "at 44.1 kHz take 5 GB by bss_eval and 10 GB by museval, in mono at 22.05 kHz a quarter "
-        "of it (default: 1)",
+        "at 44.1 kHz take 1.4 GB by bss_eval (2.3 GB with all measures) and 6 GB by museval, in "
+        "mono at 22.05 kHz a quarter of it (default: 1)",
     )
     parser.add_argument(
         "--verify",
@@ -168,6 +172,8 @@ def score_songs(jobs: Mapping[str, "Job"], workers: int) -> dict[str, str]:
     try:
         for name, future in work_through(work, workers, preload=PRELOAD):
             error = future.exception()
+            if isinstance(error, OSError) and error.errno in FULL:
+                raise error  # no other song would find room
             if error is not None:
                 failed[name] = str(error) if isinstance(error, UserError) else repr(error)
                 if not isinstance(error, UserError):

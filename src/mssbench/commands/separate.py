@@ -126,6 +126,7 @@ def separate_rendition(args: argparse.Namespace) -> None:
     from mssbench.models.base import Separator
     from mssbench.models.weights import load_model
     from mssbench.separation import SeparationConfig
+    from mssbench.training.config import ModelConfig
     from mssbench.training.structure import structure
 
     config = read_config(args.config)
@@ -133,6 +134,10 @@ def separate_rendition(args: argparse.Namespace) -> None:
     if missing:
         raise UserError(f"--config lacks the key {missing[0]!r}; needed are {', '.join(PARTS)}")
     separation = structure(SeparationConfig, config["separation"], "separation")
+    structure(ModelConfig, config["model"], "model")
+    for part in {"rendition", "training"} & config.keys():
+        if not isinstance(config[part], dict):
+            raise UserError(f"{part} is {config[part]!r}; it must be a map of keys")
     rendition = Rendition.open(args.rendition)
     check_rendition(rendition, config["rendition"], args.rendition)
     torch.set_num_threads(args.threads)
@@ -186,7 +191,7 @@ def separate_songs(
         UserError: the disk has too little space, or the model does not suit the audio.
     """
     from mssbench.data.disk import require_free
-    from mssbench.estimate_files import write_estimates
+    from mssbench.estimate_files import sha256, write_estimates
     from mssbench.separation import separate_song, targets_of
 
     songs = test_songs(rendition)
@@ -200,7 +205,8 @@ def separate_songs(
         blocks = separate_song(model, stems, rendition.stems, separation, normalise=normalise)
         paths = {target: out.parent / file for target, file in files.items()}
         write_estimates(blocks, paths, rendition.rate, rendition.channel_count, song.samples)
-        entries.append({"name": song.name, "files": files, "samples": song.samples})
+        sums = {target: sha256(path) for target, path in paths.items()}
+        entries.append({"name": song.name, "files": files, "sha256": sums, "samples": song.samples})
     seconds = time.monotonic() - start
     realtime_factor = seconds * rendition.rate / samples
     write_json(

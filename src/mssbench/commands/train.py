@@ -171,15 +171,15 @@ def write_outputs(
 ) -> None:
     """Write weights, history and, last, the run's description."""
     import torch
-    from safetensors.torch import save_file
 
     from mssbench.data.disk import telling_full_disk
+    from mssbench.models.weights import write_weights
     from mssbench.tracking.origin import PACKAGE, git_commit
 
     text, initial = json.dumps(config.resolved, sort_keys=True), config.resolved.get("initial")
     args.out_weights.parent.mkdir(parents=True, exist_ok=True)
     with telling_full_disk(args.out_weights.parent), atomic_path(args.out_weights) as temporary:
-        save_file(result.weights, temporary, metadata={"config": text})
+        write_weights(temporary, result.weights, text)
     with atomic_path(args.out_history) as temporary, temporary.open("w", newline="") as file:
         table = csv.DictWriter(file, fieldnames=list(result.history[0]))
         table.writeheader()

@@ -11,7 +11,7 @@ import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Self
 
@@ -89,8 +89,27 @@ class Rendition:
 
         They are memory-mapped read-only where they are stored so; of int16 they are a copy of the
         whole song in memory.
+
+        Raises:
+            UserError: the array is not what was written.
         """
+        self.check(song)
         return decoded(self.stored(song))
+
+    def check(self, song: RenditionSong) -> None:
+        """Compare the song's array with its checksum; once, while the file stays as it is.
+
+        Raises:
+            UserError: they differ.
+        """
+        file = self.folder / song.file
+        state = file.stat()
+        if sha256_of(file, state.st_size, state.st_mtime_ns) != song.sha256:
+            verb = "stretch" if song.origin else "prepare"
+            raise UserError(
+                f"{file}: the array of {song.name!r} is damaged, its checksum is not the "
+                f"manifest's; {AGAIN.format(verb)}"
+            )
 
     def stored(self, song: RenditionSong) -> np.ndarray:
         """Return the song's stems as they are stored, memory-mapped read-only.
@@ -144,6 +163,11 @@ class Rendition:
             raise UserError(
                 f"{manifest}: not a rendition's manifest ({error!r}); " + AGAIN.format("prepare")
             ) from None
+        if read.get("digest", rendition.digest) != rendition.digest:
+            raise UserError(
+                f"{manifest}: it was changed after it was written, its digest does not fit; "
+                + AGAIN.format("prepare")
+            )
         verb = "stretch" if any(song.origin for song in songs) else "prepare"
         for song, size in zip(songs, sizes, strict=True):
             array = rendition.folder / song.file
@@ -169,6 +193,13 @@ class Rendition:
                 "songs": songs,
             },
         )
+
+
+@cache
+def sha256_of(file: Path, size: int, changed: int) -> str:
+    """Return the SHA-256 (hex) of a file of this size and time of change (ns)."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def prepare(

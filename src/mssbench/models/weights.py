@@ -1,12 +1,15 @@
 """Trained weights on disk, and the configuration that they carry."""
 
+import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, uint8
 
 from mssbench.errors import UserError
 from mssbench.models.base import Model, Separator
@@ -43,7 +46,7 @@ def load_model(config: dict[str, Any], weights: Path | None) -> Model:
         raise UserError(f"model {name} needs its trained weights; give them with --weights")
     with opened(weights) as file:
         metadata = file.metadata() or {}
-        state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        state = read_tensors(file, weights)
     check_config(metadata, config, weights)
     try:
         model.load_state_dict(state)
@@ -63,6 +66,48 @@ def read_metadata(weights: Path) -> dict[str, str]:
     with opened(weights) as file:
         metadata: dict[str, str] = file.metadata() or {}
         return metadata
+
+
+def digest_of(tensors: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 (hex) of tensors' names and bytes; files of weights carry it."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        found.update(name.encode())
+        found.update(tensor.detach().cpu().contiguous().flatten().view(uint8).numpy())
+    return found.hexdigest()
+
+
+def write_weights(path: Path, tensors: Mapping[str, Tensor], config: str) -> None:
+    """Write a ``.safetensors`` file: the same bytes for the same weights.
+
+    Args:
+        path: the file.
+        tensors: the weights.
+        config: what they were trained with, as JSON; goes into the metadata, with a digest.
+    """
+    content = save(dict(tensors), metadata={"config": config, "sha256": digest_of(tensors)})
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    # The library writes the metadata in an order that changes from call to call.
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        file.write(memoryview(content)[end:])
+
+
+def read_tensors(file: Any, weights: Path) -> dict[str, Tensor]:
+    """Return the tensors of an opened ``.safetensors`` file.
+
+    Raises:
+        UserError: they are not those that its digest is of; it has none where others wrote it.
+    """
+    tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    told = (file.metadata() or {}).get("sha256")
+    if told is not None and told != digest_of(tensors):
+        raise UserError(f"{weights} is damaged, its arrays' checksum is another; {AGAIN}")
+    return tensors
 
 
 @contextmanager

@@ -143,7 +143,7 @@ def read_config(text_or_file: str) -> ReportConfig:
         content = json.loads(text)
     except FileNotFoundError:
         raise UserError(f"{where}: there is no such file; give JSON or a JSON file") from None
-    except json.JSONDecodeError as error:
+    except ValueError as error:
         raise UserError(f"{where} is not valid JSON: {error}") from None
     return parse_config(content, where)
 

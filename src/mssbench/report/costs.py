@@ -59,8 +59,10 @@ def cost_of(system: Experiment, kind: str, sources: Sources) -> Cost:
         key = "parameters" if kind == "parameters" else "seconds"
     contents = [read_json(option, files, name, file) for name in names]
     for name, content in zip(names, contents, strict=True):
-        if key not in content:
-            raise UserError(f"{files[name]}: it lacks {key!r}; give a {file} that mssbench wrote")
+        if not isinstance(content.get(key), int | float):
+            raise UserError(
+                f"{files[name]}: it lacks {key!r}, a number; give a {file} that mssbench wrote"
+            )
     values = [float(content[key]) for content in contents]
     devices = set() if kind == "parameters" else {str(each.get("device")) for each in contents}
     return Cost(sum(values) / len(values) if values else None, frozenset(devices))

@@ -1,6 +1,5 @@
 """Which part of which song stands for a study, and what was estimated there."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import soundfile
 from mssbench.data.rendition import Rendition, RenditionSong
 from mssbench.errors import UserError
 from mssbench.report.config import Experiment, ReportConfig
+from mssbench.scoring.estimates import read_estimates
 
 SECONDS = 8
 STEPS_PER_SECOND = 10  # the loudest place is searched in steps of this share of a second
@@ -173,10 +173,10 @@ def estimate_file(
         UserError: the system has no estimates, or they lack the song or the target.
     """
     listed = listed_estimates(estimates, system)
-    content = json.loads(listed.read_text(encoding="utf-8"))
-    for entry in content["songs"]:
-        if entry["name"] == song.name and target in entry["files"]:
-            return listed.parent / entry["files"][target]
+    for entry in read_estimates(listed):
+        if entry.name == song.name and target in entry.files:
+            entry.check(target)
+            return entry.files[target]
     raise UserError(f"{listed}: no {target} of {song.name!r}; separate the songs again")
 
 

@@ -88,6 +88,8 @@ def read_json(option: str, files: Mapping[str, Path], name: str, file: str) -> d
         content: dict[str, Any] = json.loads(files[name].read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{files[name]}: there is no such file; give a {file}") from None
-    except json.JSONDecodeError as error:
+    except ValueError as error:
         raise UserError(f"{files[name]} is not valid JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{files[name]} is no map of keys; give a {file} that mssbench wrote")
     return content

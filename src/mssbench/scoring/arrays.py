@@ -78,18 +78,20 @@ def score(
         )
     check_alike({f"estimate of {target}": array for target, array in made.items()} | true)
     wanted = list(dict.fromkeys(source for problem in posed for source in problem.sources))
-    rounded = references_of(np.stack([true[w] for w in wanted]), wanted, wanted, grid)
+    rounded = references_of([true[w] for w in wanted], wanted, wanted, grid)
     protocol = Protocol(window, hop, grid, engine)
     return score_song(name, posed, rounded, made, rate=rate, protocol=protocol)
 
 
 def signal(what: str, array: np.ndarray) -> np.ndarray:
-    """Return an array as float64 of (channels, samples).
+    """Return an array as (channels, samples): float32 as it is, others as float64.
 
     Raises:
         ValueError: it is of another dimension, is empty or has a sample that is no number.
     """
-    audio = np.asarray(array, dtype=np.float64)
+    audio = np.asarray(array)
+    if audio.dtype != np.float32:
+        audio = audio.astype(np.float64, copy=False)
     if audio.ndim not in (1, 2) or not audio.size:
         raise ValueError(f"{what}: shape {audio.shape}; it must be (channels, samples)")
     if not np.isfinite(audio).all():

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,13 @@ import numpy as np
 import soundfile
 
 from mssbench.errors import UserError
+from mssbench.estimate_files import sha256
+from mssbench.scoring.tracks import Tracks, gathered
 
 AGAIN = "separate the songs again"
+
+# What float32 holds exactly.
+NARROW = {"FLOAT", "PCM_S8", "PCM_U8", "PCM_16", "PCM_24"}
 
 
 @dataclass(frozen=True)
@@ -21,15 +26,17 @@ class SongEstimates:
     Attributes:
         name: the song.
         files: the audio of each target.
+        sha256: of these files (hex), where it is known.
     """
 
     name: str
     files: dict[str, Path]
+    sha256: dict[str, str] = field(default_factory=dict)
 
-    def read(
-        self, targets: Sequence[str], rate: int, channels: int, samples: int
-    ) -> dict[str, np.ndarray]:
-        """Return the audio of some targets, each float64 of (channels, samples).
+    def read(self, targets: Sequence[str], rate: int, channels: int, samples: int) -> Tracks:
+        """Return the audio of some targets, each (channels, samples).
+
+        It is float32 where that holds the values of all files, else float64.
 
         Args:
             targets: of which.
@@ -41,13 +48,24 @@ class SongEstimates:
             UserError: a file is missing or damaged, is not like the reference, or has a sample
                 that is no number.
         """
-        return {
-            target: read_like(self.files[target], rate, channels, samples) for target in targets
-        }
+        for target in targets:
+            self.check(target)
+        files = (self.files[target] for target in targets)
+        return gathered(targets, (read_like(file, rate, channels, samples) for file in files))
+
+    def check(self, target: str) -> None:
+        """Compare a target's file with its checksum, where that is known.
+
+        Raises:
+            UserError: they differ.
+        """
+        file = self.files[target]
+        if target in self.sha256 and file.is_file() and sha256(file) != self.sha256[target]:
+            raise UserError(f"{file} is not what was written, its checksum is another; {AGAIN}")
 
 
 def read_like(file: Path, rate: int, channels: int, samples: int) -> np.ndarray:
-    """Return a file's audio, float64 of (channels, samples), if it is like its reference."""
+    """Return a file's audio, (channels, samples), if it is like its reference."""
     try:
         with soundfile.SoundFile(file) as opened:
             found = (opened.samplerate, opened.channels, opened.frames)
@@ -63,7 +81,8 @@ def read_like(file: Path, rate: int, channels: int, samples: int) -> np.ndarray:
                         f"{file}: its {what} is {is_}, the reference's is {should_be}; {AGAIN} "
                         "from the rendition that they are scored against"
                     )
-            audio: np.ndarray = opened.read(dtype="float64", always_2d=True).T
+            kind = "float32" if opened.subtype in NARROW else "float64"
+            audio: np.ndarray = opened.read(dtype=kind, always_2d=True).T
     except soundfile.LibsndfileError as error:
         raise UserError(f"{file} cannot be read ({error}); {AGAIN}") from None
     if not np.isfinite(audio).all():
@@ -83,14 +102,18 @@ def read_estimates(path: Path) -> list[SongEstimates]:
     """
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        songs = {song["name"]: dict(song["files"]) for song in content["songs"]}
+        songs = [
+            SongEstimates(
+                str(song["name"]),
+                {target: path.parent / file for target, file in dict(song["files"]).items()},
+                dict(song.get("sha256", {})),
+            )
+            for song in content["songs"]
+        ]
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file; run 'mssbench separate'") from None
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{path} is not an estimates.json ({error!r}); {AGAIN}") from None
     if not songs:
         raise UserError(f"{path} lists no song; {AGAIN}")
-    return [
-        SongEstimates(name, {target: path.parent / file for target, file in files.items()})
-        for name, files in songs.items()
-    ]
+    return songs

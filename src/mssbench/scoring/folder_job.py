@@ -22,6 +22,7 @@ from mssbench.scoring.accompaniment import (
 )
 from mssbench.scoring.estimates import SongEstimates
 from mssbench.scoring.job import Job
+from mssbench.scoring.tracks import Tracks, gathered
 
 KEPT = "the scorer neither resamples nor cuts: write estimates that are like their references"
 
@@ -117,17 +118,11 @@ class FolderReferences:
 class FolderEstimates(SongEstimates):
     """The estimates of one song, of any format that libsndfile or ffmpeg reads."""
 
-    def read(
-        self, targets: Sequence[str], rate: int, channels: int, samples: int
-    ) -> dict[str, np.ndarray]:
+    def read(self, targets: Sequence[str], rate: int, channels: int, samples: int) -> Tracks:
         """Return the audio of some targets, see ``SongEstimates.read``."""
         wanted = (rate, channels, samples)
-        return {
-            target: read_whole(self.files[target], wanted, "the reference's", KEPT).astype(
-                np.float64
-            )
-            for target in targets
-        }
+        files = (self.files[target] for target in targets)
+        return gathered(targets, (read_whole(f, wanted, "the reference's", KEPT) for f in files))
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def htmd_net_silence(
     length = segment_length(rate, segment)
     count = len(range(0, reference.shape[-1] - length, length))
     truth, guess = (
-        signal.mean(axis=0)[: count * length].reshape(count, length)
+        signal.mean(axis=0, dtype=np.float64)[: count * length].reshape(count, length)
         for signal in (reference, estimate)
     )
     if not count:

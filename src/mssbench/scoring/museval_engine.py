@@ -38,8 +38,9 @@ def bsseval(
     # Of a window that an estimate has nothing right in, a ratio's logarithm is -inf.
     with np.errstate(divide="ignore"):
         *scores, _ = bss_eval(
-            references.swapaxes(1, 2),
-            estimates.swapaxes(1, 2),
+            # Of float32 it would take all sums in float32.
+            references.swapaxes(1, 2).astype(np.float64, copy=False),
+            estimates.swapaxes(1, 2).astype(np.float64, copy=False),
             window=window,
             hop=hop,
             compute_permutation=False,
@@ -54,4 +55,4 @@ def silent(signals: np.ndarray) -> np.ndarray:
 
     It adds up the channels first: opposite ones are silent, too.
     """
-    return np.asarray((signals.sum(axis=1) == 0).all(axis=-1))
+    return np.asarray((signals.sum(axis=1, dtype=np.float64) == 0).all(axis=-1))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
-from pyarrow import ArrowInvalid
+from pyarrow import ArrowException
 
 from mssbench.atomic import atomic_path, write_text
 from mssbench.errors import UserError
@@ -15,7 +15,7 @@ from mssbench.scoring.table import COLUMNS
 def write_scores(path: Path, table: pd.DataFrame) -> None:
     """Write a score table as Parquet, with its attributes, among them ``protocol``."""
     with atomic_path(path) as temporary:
-        table.to_parquet(temporary, engine="pyarrow", index=False)
+        table.to_parquet(temporary, engine="pyarrow", index=False, write_page_checksum=True)
 
 
 def read_scores(path: Path) -> pd.DataFrame:
@@ -30,11 +30,12 @@ def read_scores(path: Path) -> pd.DataFrame:
         UserError: the file is missing or is no score table.
     """
     try:
-        table = pd.read_parquet(path, engine="pyarrow")
+        table = pd.read_parquet(path, engine="pyarrow", page_checksum_verification=True)
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file; run 'mssbench score'") from None
-    except ArrowInvalid as error:
-        raise UserError(f"{path} is not a whole Parquet file ({error}); score again") from None
+    except (ArrowException, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path} is not a whole Parquet file ({reason}); score again") from None
     if list(table.columns) != COLUMNS or "protocol" not in table.attrs:
         raise UserError(
             f"{path} is no score table: its columns are {', '.join(map(str, table.columns))}; "

@@ -18,6 +18,7 @@ def si_sdr(reference: np.ndarray, estimate: np.ndarray) -> float:
     """
     s, estimated = reference.ravel().astype(np.float64), estimate.ravel().astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
-        target = (estimated @ s) / (s @ s) * s
-        error = target - estimated
+        # In place: of a whole song each of these is large.
+        target = np.multiply((estimated @ s) / (s @ s), s, out=s)
+        error = np.subtract(target, estimated, out=estimated)
         return float(10 * np.log10((target @ target) / (error @ error)))

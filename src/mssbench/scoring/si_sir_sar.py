@@ -34,9 +34,10 @@ def si_sir_sar(references: np.ndarray, estimate: np.ndarray, number: int) -> tup
     factors = np.linalg.lstsq(gram, sources @ estimated / norms, rcond=None)[0] / norms
     target = (sources[number] @ estimated) / norms[number] ** 2 * sources[number]
     spanned = factors @ sources
+    wanted = target @ target
+    # In place: of a whole song each of these is large.
+    interference = np.subtract(spanned, target, out=target)
+    errors = (interference, np.subtract(estimated, spanned, out=spanned))
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = [
-            10 * np.log10((target @ target) / (error @ error))
-            for error in (spanned - target, estimated - spanned)
-        ]
+        ratios = [10 * np.log10(wanted / (error @ error)) for error in errors]
     return float(ratios[0]), float(ratios[1])

@@ -1,6 +1,6 @@
 """The scores of one song."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,6 +9,7 @@ from mssbench.scoring.measures import MEASURES, hops
 from mssbench.scoring.problems import Problem
 from mssbench.scoring.protocol import Protocol
 from mssbench.scoring.signals import Signals
+from mssbench.scoring.tracks import Tracks, gathered, together
 
 PCM16 = 2**15
 
@@ -38,28 +39,41 @@ class SongScores:
 
 
 def references_of(
-    stems: np.ndarray, names: Sequence[str], wanted: Sequence[str], grid: str
-) -> dict[str, np.ndarray]:
+    stems: np.ndarray | Sequence[np.ndarray],
+    names: Sequence[str],
+    wanted: Sequence[str],
+    grid: str,
+) -> Tracks:
     """Return true sources; the accompaniment is the mixture minus the vocals.
 
     Args:
         stems: (stems, channels, samples).
-        names: of the stems, ``mixture`` among them.
+        names: of the stems, ``mixture`` among them where the accompaniment is not.
         wanted: which sources.
         grid: ``pcm16`` rounds to the values of 16-bit audio, without clipping; ``float`` does not.
 
     Returns:
-        Source -> float64 (channels, samples).
+        Source -> (channels, samples), float32 where that holds the values of all, else float64.
     """
     of = dict(zip(names, stems, strict=True))
-    references = {}
-    for name in wanted:
-        if name == "accompaniment" and name not in of:
-            wave = of["mixture"].astype(np.float64) - of["vocals"]
-        else:
-            wave = of[name].astype(np.float64)
-        references[name] = np.round(wave * PCM16) / PCM16 if grid == "pcm16" else wave
-    return references
+
+    def waves() -> Iterator[np.ndarray]:
+        for name in wanted:
+            if name == "accompaniment" and name not in of:
+                wave = of["mixture"].astype(np.float64) - of["vocals"]
+            else:
+                wave = np.asarray(of[name])
+            yield on_pcm16_grid(wave) if grid == "pcm16" else wave
+
+    return gathered(wanted, waves())
+
+
+def on_pcm16_grid(wave: np.ndarray) -> np.ndarray:
+    """Return samples rounded to the values of 16-bit audio, without clipping, in their type."""
+    rounded = wave * PCM16
+    np.round(rounded, out=rounded)
+    rounded /= PCM16
+    return rounded
 
 
 def score_song(
@@ -95,9 +109,9 @@ def score_song(
     song: dict[str, dict[str, float]] = {}
     nothing: dict[str, None] = {}
     for problem in posed:
-        truth = np.stack([references[source] for source in problem.sources])
-        estimated = np.stack([estimates[source] for source in problem.sources])
-        mixed = truth.sum(axis=0) if mixture is None else mixture
+        truth = together(references, problem.sources)
+        estimated = together(estimates, problem.sources)
+        mixed = truth.sum(axis=0, dtype=np.float64) if mixture is None else mixture
         signals = Signals(truth, estimated, mixed, rate, window, hop, silent)
         nothing |= dict.fromkeys(silent_throughout(signals, problem.sources))
         scores: dict[str, np.ndarray] = {}

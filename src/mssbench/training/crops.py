@@ -67,6 +67,8 @@ class Crops(ABC):
                 "the split leaves no song to train on; choose another split or data set"
             )
         self.length, self.batch_size = samples + margin, batch_size
+        for song in songs:
+            rendition.check(song)
         # Opened once: each is a mapping of the file, read where a crop is cut.
         self.audio = [rendition.stored(song) for song in songs]
         self._lengths = np.array([audio.shape[-1] for audio in self.audio], dtype=np.int64)

@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from mssbench.errors import UserError
-from mssbench.models.weights import opened
+from mssbench.models.weights import opened, read_tensors
 from mssbench.provenance import training_name
 from mssbench.training.config import TrainingConfig
 
@@ -22,7 +22,7 @@ def read_initial(file: Path) -> tuple[dict[str, Tensor], str]:
         UserError: the file is missing or damaged.
     """
     with opened(file) as content:
-        weights = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
+        weights = read_tensors(content, file)
         config = json.loads((content.metadata() or {}).get("config", "{}"))
     if {"model", "seed"} <= config.keys():
         return weights, training_name(config)

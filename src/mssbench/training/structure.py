@@ -142,7 +142,7 @@ def _variant(classes: tuple[type, ...], value: Any, key: str) -> type:
     found = _map(value, key)
     if tag not in found:
         raise UserError(f"the key {_join(key, tag)!r} is missing; it is one of {allowed}")
-    if found[tag] not in kinds:
+    if not isinstance(found[tag], str) or found[tag] not in kinds:
         raise UserError(f"{_join(key, tag)} is {found[tag]!r}; allowed are {allowed}")
     return kinds[found[tag]]
 

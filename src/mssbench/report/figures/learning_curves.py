@@ -104,10 +104,12 @@ def read_histories(system: Experiment, files: Mapping[str, Path]) -> list[pd.Dat
                 "of every trained row, in a folder of its name or as NAME=PATH"
             )
         try:
-            found.append(pd.read_csv(files[name]).set_index("epoch")[[*CURVES, "best"]])
-        except (FileNotFoundError, KeyError, pd.errors.ParserError) as error:
+            read = pd.read_csv(files[name]).set_index("epoch")[[*CURVES, "best"]]
+            found.append(read.astype(float))
+        except (FileNotFoundError, KeyError, ValueError) as error:
+            reason = " ".join(str(error).split())
             raise UserError(
-                f"{files[name]} is no history of a training ({error}); it needs the columns "
+                f"{files[name]} is no history of a training ({reason}); it needs the columns "
                 f"epoch, {', '.join(CURVES)}, best"
             ) from None
     return found
