@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 from said import command, refused
-from small_runs import configuration, flawed
+from small_runs import RANDOM_CROPS, configuration, flawed
 
 from mssbench.progress import Progress
 
@@ -101,7 +101,9 @@ def test_a_song_of_nan_is_named_where_it_would_be_separated(make_rendition, tmp_
 
 def test_training_songs_of_nan_end_the_training_by_name(make_rendition, tmp_path):
     rendition = flawed(make_rendition, {"a", "b", "c", "d"})
-    config = json.dumps({**configuration(epochs=1), "dataset": {"name": "made"}})
+    # Losses are looked at every ten steps.
+    crops = {**RANDOM_CROPS, "steps_per_epoch": 12}
+    config = json.dumps({**configuration(epochs=1, crops=crops), "dataset": {"name": "made"}})
     words = [*trained(tmp_path / "out")[:-1], rendition.folder / "manifest.json"]
     line = refused("train", "--config", config, *words, "--device", "cpu")
     assert "not finite" in line

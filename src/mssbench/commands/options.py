@@ -17,10 +17,11 @@ def read_config(text: str) -> dict[str, Any]:
 
     try:
         if text.lstrip().startswith("{"):
-            config = json.loads(text)
+            config = json.loads(text, parse_constant=_no_number)
         elif text.endswith(".json"):
             # Not by the YAML reader, which takes 1e-4 for text.
-            config = json.loads(Path(text).read_text(encoding="utf-8"))
+            content = Path(text).read_text(encoding="utf-8")
+            config = json.loads(content, parse_constant=_no_number)
         else:
             config = load_yaml(text)
     except FileNotFoundError:
@@ -30,6 +31,11 @@ def read_config(text: str) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise UserError(f"--config {text}: found {type(config).__name__}; it must be a map of keys")
     return config
+
+
+def _no_number(word: str) -> None:
+    """Refuse what Python's reader takes for JSON and its writer, for a run's name, does not."""
+    raise ValueError(f"it has {word}")
 
 
 def choose_device(asked: str) -> str:

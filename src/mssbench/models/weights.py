@@ -73,7 +73,7 @@ def digest_of(tensors: Mapping[str, Tensor]) -> str:
     found = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
         found.update(name.encode())
-        found.update(tensor.detach().cpu().contiguous().flatten().view(uint8).numpy())
+        found.update(tensor.detach().cpu().contiguous().flatten().view(uint8).numpy().data)
     return found.hexdigest()
 
 
