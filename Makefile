@@ -3,10 +3,11 @@
 #   make reproduce STUDIES=all every study, or those named, as in STUDIES="htmd_net projet"
 #   make reproduce ARGS=-n     only say what would be done; ARGS goes to snakemake
 #   make test                  the whole test suite
+#   make test-cluster          the workflow on a SLURM of its own
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce report dashboard test check format lock
+.PHONY: help setup reproduce report dashboard test test-cluster check format lock
 
 ARGS ?=
 CORES ?= all
@@ -21,7 +22,7 @@ CHOSEN = $(if $(STUDIES),--config 'studies=$(if $(filter all,$(STUDIES)),all,[$(
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup:  ## make .venv with the pinned packages; does nothing the second time
 	@bash envs/setup.sh
@@ -35,6 +36,9 @@ dashboard: setup  ## browse the runs in MLflow, on this machine only
 
 test: setup  ## run all tests
 	@python -m pytest -n auto --dist loadfile $(ARGS)
+
+test-cluster: setup  ## run the workflow on a SLURM, installed for it where missing (root, Debian)
+	@bash tests/cluster/run.sh $(ARGS)
 
 check: setup  ## lint, format and types
 	ruff check

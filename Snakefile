@@ -30,6 +30,12 @@ rule all:
         published_runs(),
 
 
+# The jobs of a Snakemake that was killed would write to the same files as those to come.
+onstart:
+    if shutil.which("squeue"):
+        shell("mssbench cluster stop")
+
+
 # A run that was killed must not say RUNNING in the dashboard for ever.
 onerror:
     shell("mssbench track check || true")

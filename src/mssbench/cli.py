@@ -34,6 +34,7 @@ VERBS = {
     "models": "list the systems and their configurations at paper scale",
     "export": "write a trained run as one file: safetensors, TorchScript or ONNX",
     "track": "look after the MLflow store",
+    "cluster": "look at a SLURM cluster, and at the jobs of this folder",
 }
 
 # Exit codes: 2 is a mistake of the user's, 75 (EX_TEMPFAIL) asks to be run again.

@@ -30,7 +30,6 @@ FIGURES = [
     {"kind": "boxes", "title": "B", "targets": ["vocals"], "metrics": ["SDR"]},
     {"kind": "scatter", "title": "S", "rows": ["poor", "good"], "targets": ["vocals"]},
     {"kind": "learning_curves", "title": "L"},
-    {"kind": "windows", "title": "W", "song": "song 1", "target": "vocals", "metric": "SDR"},
     {"kind": "significance", "title": "P", "target": "vocals", "metric": "SDR"},
     {"kind": "cost", "title": "C", "target": "vocals", "metric": "SDR", "cost": "parameters"},
 ]

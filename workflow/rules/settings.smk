@@ -104,6 +104,17 @@ DATASET, SCALE = config["dataset"], config["scale"]
 TRACKING = os.environ.setdefault("MLFLOW_TRACKING_URI", tracking_address())
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
+# What libraries keep aside lies beside the results: jobs inherit this, and the compute nodes of a
+# cluster may not have the home directory.
+for variable in (
+    "XDG_CACHE_HOME",
+    "MPLCONFIGDIR",
+    "TRITON_CACHE_DIR",
+    "CUDA_CACHE_PATH",
+):
+    kept = Path("results", ".cache", variable.lower()).absolute()
+    os.environ.setdefault(variable, str(kept))
+
 
 wildcard_constraints:
     rendition=r"\d+-(mono|stereo)(-int16)?",

@@ -40,7 +40,8 @@ rule train:
         "results/{dataset}/{scale}/logs/train/{trained}.cost.tsv"
     # Before more songs are stretched, those that are there shall train and go.
     priority: 1
-    retries: config["retries"]
+    # 0 would overrule a profile's own.
+    retries: config["retries"] or None
     conda:
         "../../envs/environment.yaml"
     threads: 1

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mssbench.errors import UserError
+from mssbench.own_gpu import take_own_gpu
 
 
 def read_config(text: str) -> dict[str, Any]:
@@ -46,6 +47,8 @@ def choose_device(asked: str) -> str:
     """
     import torch
 
+    if asked != "cpu":
+        take_own_gpu()
     available = torch.cuda.is_available()
     if asked == "cuda" and not available:
         raise UserError(

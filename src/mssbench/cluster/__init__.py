@@ -1,0 +1,1 @@
+"""A SLURM cluster, as its login node shows it."""

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Test the workflow on a real SLURM: install it where it is missing, then run the tests of this
+# folder beside it. The arguments go to pytest.
+#
+# All happens in namespaces of its own: of processes, so that nothing outlives the tests, however
+# they end; of mounts, so that SLURM finds its files in their usual places and the host's stay as
+# they are; of the network, with the loopback device alone, so that ports are free and a job that
+# needs the internet fails.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+packages=(slurm-wlm slurmdbd munge mariadb-server iproute2)
+programs=(slurmctld slurmd slurmdbd sacct munged mariadbd ip)
+policy=/usr/sbin/policy-rc.d
+
+missing() {
+    local program
+    for program in "${programs[@]}"; do
+        command -v "$program" >/dev/null || return 0
+    done
+    return 1
+}
+
+# The packages' services are not started: only what they hold is needed.
+install() {
+    export DEBIAN_FRONTEND=noninteractive
+    if [ ! -e "$policy" ]; then
+        trap 'rm -f "$policy"' EXIT
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod +x "$policy"
+    fi
+    apt-get install -y -qq --no-install-recommends "${packages[@]}" ||
+        { apt-get update -qq && apt-get install -y -qq --no-install-recommends "${packages[@]}"; }
+}
+
+give_up() {
+    echo "tests/cluster/run.sh: error: $1" >&2
+    exit 2
+}
+
+[ "$(id -u)" = 0 ] || give_up "SLURM's daemons are started here, which takes root"
+if missing; then
+    command -v apt-get >/dev/null || give_up "install ${packages[*]}; there is no apt-get to do it"
+    log=$(mktemp)
+    install >"$log" 2>&1 || { cat "$log" >&2; give_up "SLURM could not be installed"; }
+    rm -f "$log"
+    trap - EXIT
+    [ "$(cat "$policy" 2>/dev/null)" != $'#!/bin/sh\nexit 101' ] || rm -f "$policy"
+fi
+
+# What may not be seen of the host, and the variables that would lead SLURM, MLflow or a test there.
+# shellcheck disable=SC2016
+inside='
+mount -t tmpfs -o mode=755 cluster /run
+mkdir -p /run/slurm/etc /run/home
+mount --bind /run/slurm/etc /etc/slurm
+ip link set lo up
+# SLURM looks up names only where there is an address beside the loopback one.
+ip address add 10.0.0.1/32 dev lo
+# Not the last command, so that this shell stays and takes care of orphans.
+code=0
+"$@" || code=$?
+exit $code
+'
+unset SLURM_CONF MLFLOW_TRACKING_URI
+export MSSBENCH_TEST_CLUSTER=1 HOME=/run/home
+unshare --pid --fork --kill-child --mount --mount-proc --net true 2>/dev/null ||
+    give_up "this machine lets nobody make namespaces (unshare); run it in a container that may"
+exec unshare --pid --fork --kill-child --mount --mount-proc --net \
+    bash -c "set -eu; $inside" run.sh \
+    python -m pytest tests/cluster -p no:cacheprovider --basetemp=/run/tests "$@"

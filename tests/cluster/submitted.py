@@ -1,0 +1,165 @@
+"""The miniature study, run through profiles/slurm, and what the accounting says of its jobs."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import yaml
+from slurm import ACCOUNT, run, wait
+from test_pipeline import RESULTS, STUDY, make_project
+
+# What a user of this cluster edits in the profile, and smaller jobs: the nodes are one machine.
+EDITS = {
+    '"my_account"': f'"{ACCOUNT}"',
+    "executor: slurm\n": "executor: slurm\nset-threads: {synthetic_dataset: 1, rendition: 1}\n",
+    "latency-wait: 60": "latency-wait: 20\nslurm-init-seconds-before-status-checks: 2",
+}
+
+TABLES = ("systems.csv", "systems.md", "systems.tex")
+# What a test asks for that needs no figures.
+TABLE = str(STUDY / "tables" / TABLES[0])
+
+FIELDS = (
+    *("JobID", "JobName", "State", "Partition", "Account", "AllocTRES", "ReqMem", "TimelimitRaw"),
+    *("Start", "End", "NodeList", "Comment", "WorkDir"),
+)
+
+
+def make_study(folder):
+    """Make a project of the miniature study whose Wave-U-Net trains long enough to be disturbed."""
+    project = make_project(folder, tracking="off")
+    study = project / "workflow" / "studies" / "miniature.yaml"
+    content = yaml.safe_load(study.read_text())
+    content["experiments"]["wave-u-net"]["training"] = {"epochs": 120, "patience": 200}
+    study.write_text(yaml.safe_dump(content, sort_keys=False))
+    for before, after in EDITS.items():
+        edit_profile(project, before, after)
+    return project
+
+
+def edit_profile(project, before, after):
+    """Replace a text of the profile: options on the command line would replace whole keys."""
+    profile = project / "profiles" / "slurm" / "config.yaml"
+    text = profile.read_text()
+    assert before in text
+    profile.write_text(text.replace(before, after, 1))
+
+
+def without_wave_u_net(project, copy):
+    """Copy a finished project, less what came of training its Wave-U-Net."""
+    shutil.copytree(project, copy, symlinks=True)
+    for stage in ("train", "separate", "score"):
+        (made,) = (copy / RESULTS / stage).glob("wave_u_net-*")
+        shutil.rmtree(made)
+    shutil.rmtree(copy / STUDY)
+    return copy
+
+
+def environment(project):
+    """Return the environment of a user of the project."""
+    said = dict(os.environ, PYTHONPATH=str(project / "src"), OMP_NUM_THREADS="1")
+    said["PATH"] = f"{Path(sys.executable).parent}:{said['PATH']}"
+    return said
+
+
+class Workflow:
+    """Snakemake in a project, on the login node."""
+
+    def __init__(self, project, *targets):
+        self.project = project
+        self.log = project / "snakemake.log"
+        profile = ("--workflow-profile", "profiles/slurm")
+        self.words = [sys.executable, "-m", "snakemake", *profile, *targets]
+        self.process = None
+
+    def start(self):
+        """Start it, beside the test."""
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                self.words,
+                cwd=self.project,
+                env=environment(self.project),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        return self
+
+    def finish(self, seconds=540):
+        """Wait for its end, which has to be a good one."""
+        code = self.process.wait(seconds)
+        assert code == 0, f"{self.log.read_text()[-6000:]}\n{accounting(self.project)}"
+
+    def kill(self):
+        """End it, and nothing else, at once."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def running_training(self):
+        """Wait until the Wave-U-Net trains and has saved its state; return process and job."""
+        found = []
+
+        def is_training():
+            assert self.process.poll() is None, self.log.read_text()[-6000:]
+            saved = any((self.project / RESULTS / "checkpoints").glob("wave_u_net-*/checkpoint-*"))
+            found[:] = trainings(self.project)
+            return saved and found
+
+        wait(is_training, "a training with a checkpoint", 300)
+        return found[0], found[0].environ()["SLURM_JOB_ID"]
+
+
+def trainings(project):
+    """Return the processes that train in a project."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "cwd"]):
+        words = process.info["cmdline"] or []
+        is_mssbench = any(Path(word).name == "mssbench" for word in words[:3])
+        if is_mssbench and "train" in words and process.info["cwd"] == str(project):
+            found.append(process)
+    return found
+
+
+def end_with_its_node(job):
+    """Kill all that belongs to a job at once, SLURM's own processes first: none can say so."""
+    steps, others = [], []
+    for process in psutil.process_iter(["cmdline", "environ"]):
+        if f"slurmstepd: [{job}." in " ".join(process.info["cmdline"] or []):
+            steps.append(process)
+        elif (process.info["environ"] or {}).get("SLURM_JOB_ID") == job:
+            others.append(process)
+    for process in (*steps, *others):
+        process.kill()
+
+
+def accounting(project):
+    """Return what SLURM knows of each attempt of a project's Snakemake jobs, oldest first."""
+    said = run(*("sacct", "-a", "-X", "-D", "-P", "-n", "-S", "now-1hour", f"-o{','.join(FIELDS)}"))
+    rows = (dict(zip(FIELDS, line.split("|"), strict=True)) for line in said.splitlines())
+    ours = (row for row in rows if row["JobName"].startswith("mss_"))
+    return [row for row in ours if row["WorkDir"] == str(project)]
+
+
+def states(project, rule="train"):
+    """Return how each attempt of a rule's jobs ended."""
+    return [row["State"].split()[0] for row in of_rule(project, rule)]
+
+
+def of_rule(project, rule):
+    """Return the attempts of a rule's or a group's jobs."""
+    return [row for row in accounting(project) if row["Comment"].startswith(f"rule_{rule}")]
+
+
+def gpus_of(row):
+    """Return how many GPUs an attempt was given."""
+    given = dict(part.split("=") for part in row["AllocTRES"].split(",") if part)
+    return int(given.get("gres/gpu", 0))
+
+
+def tables(project):
+    """Return the content of each table's files."""
+    return {name: (project / STUDY / "tables" / name).read_bytes() for name in TABLES}
