@@ -11,9 +11,11 @@ from mssbench.tracking import sender
 from mssbench.tracking.journal import Journal, journal_file
 
 
-def eventually(condition):
+def eventually(condition, seconds=120):
     """Wait until a condition holds; return what it says then."""
+    until = time.monotonic() + seconds
     while not (met := condition()):
+        assert time.monotonic() < until, f"not within {seconds} s"
         time.sleep(0.02)
     return met
 
@@ -85,8 +87,10 @@ def inputs_of(run):
 
 
 def files_of(run):
+    """Return a run's files but for what is not committed of the code under test."""
     folder = Path(run.info.artifact_uri.removeprefix("file://").replace("%20", " "))
-    return {str(p.relative_to(folder)): p.read_text() for p in folder.rglob("*") if p.is_file()}
+    files = [p for p in folder.rglob("*") if p.is_file() and p.name != "changes.diff"]
+    return {str(p.relative_to(folder)): p.read_text() for p in files}
 
 
 class Switch:
@@ -103,10 +107,13 @@ class Switch:
     """
 
     def __init__(self, uri, artifacts):
-        from mlflow.server import app
-        from mlflow.server.handlers import initialize_backend_stores
+        from mlflow.server import app, handlers
 
-        initialize_backend_stores(uri, default_artifact_root=artifacts.as_uri())
+        # It would go on with the stores of another test's server.
+        for name in ("_tracking_store", "_model_registry_store"):
+            assert hasattr(handlers, name)
+            setattr(handlers, name, None)
+        handlers.initialize_backend_stores(uri, default_artifact_root=artifacts.as_uri())
         self._app, self.mode, self.asked = app, "well", 0
         self._going = threading.Event()
         self._server = make_server("127.0.0.1", 0, self, threaded=True)
