@@ -196,7 +196,7 @@ def test_second_seed_trains_each_model_once_more(project, edit):
         ),
         ("device: cpu", "devices: cpu", "unknown key 'devices'"),
         ("scale: demo", "scale: big", "scale is 'big'; allowed are demo, paper"),
-        ("- miniature", "- minature", "unknown study 'minature'; there are htmd_net, miniature"),
+        ("- miniature", "- minature", "unknown study 'minature'; there are htmd_net, meta_tasnet"),
         ("seconds: 6", "seconds: 1", "at least 4 seconds"),
     ],
 )

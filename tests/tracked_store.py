@@ -87,10 +87,8 @@ def inputs_of(run):
 
 
 def files_of(run):
-    """Return a run's files but for what is not committed of the code under test."""
     folder = Path(run.info.artifact_uri.removeprefix("file://").replace("%20", " "))
-    files = [p for p in folder.rglob("*") if p.is_file() and p.name != "changes.diff"]
-    return {str(p.relative_to(folder)): p.read_text() for p in files}
+    return {str(p.relative_to(folder)): p.read_text() for p in folder.rglob("*") if p.is_file()}
 
 
 class Switch:
