@@ -5,16 +5,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mssbench.post_processing.spectral import check_frames, filtered
+from mssbench.post_processing.spectral import Framing, filtered
 from mssbench.post_processing.stacks import Stacks
-from mssbench.training.structure import Count, Positive
+from mssbench.training.structure import Positive
 
 FRAMES = 256
 """Frames that are masked at once."""
 
 
 @dataclass(frozen=True)
-class SoftMaskConfig:
+class SoftMaskConfig(Framing):
     """Each source's share of the mixture, by the magnitudes |S_j| of the estimates' spectra.
 
     The estimate becomes |S_j|^a / sum_k |S_k|^a of the mixture's spectrum, which gives it the
@@ -23,22 +23,10 @@ class SoftMaskConfig:
 
     Attributes:
         exponent: a, above 0; the larger, the nearer to a binary mask.
-        n_fft: length of a frame (samples), an even multiple of the hop.
-        hop: distance of two frames (samples).
-        residual: whether what the estimates lack of the mixture is one more source, which is not
-            kept; for models that do not estimate all sources. With a single estimate it always is.
-
-    Raises:
-        UserError: n_fft is no even multiple of the hop.
     """
 
     exponent: Positive = 1.0
-    n_fft: Count = 2048
-    hop: Count = 512
-    residual: bool = False
-
-    def __post_init__(self) -> None:
-        check_frames("soft_mask", self.n_fft, self.hop)
+    KEY = "soft_mask"
 
 
 def soft_masked(stacks: Stacks, config: SoftMaskConfig) -> Stacks:
@@ -47,14 +35,7 @@ def soft_masked(stacks: Stacks, config: SoftMaskConfig) -> Stacks:
     def keep(mixture: Tensor, estimates: Tensor) -> Tensor:
         return shares(estimates.abs(), config.exponent) * mixture
 
-    return filtered(
-        stacks,
-        keep,
-        n_fft=config.n_fft,
-        hop=config.hop,
-        frames=FRAMES,
-        residual=config.residual,
-    )
+    return filtered(stacks, keep, config, FRAMES)
 
 
 def shares(magnitudes: Tensor, exponent: float) -> Tensor:
