@@ -39,7 +39,9 @@ def test_overlay_merges_maps_and_replaces_lists():
 @pytest.mark.parametrize("scale", ["demo", "paper"])
 @pytest.mark.parametrize("study", STUDIES.names)
 def test_every_study_resolves_and_equal_names_say_equal_parts(study, scale):
-    found = expand(STUDIES.load(study, scale), DATASET, [0, 1])
+    # At demo scale on the data set that needs no download, at paper scale on the papers' own.
+    dataset = DATASET if scale == "demo" else {"name": "musdb18"}
+    found = expand(STUDIES.load(study, scale), dataset, [0, 1])
     parts = {"id": dict, "separated": separated_part, "trained": trained_part}
     for name, part in parts.items():
         named = {
@@ -179,6 +181,13 @@ def test_mistakes_in_a_study_are_one_line_that_names_them(tmp_path, change, mess
     with pytest.raises(UserError, match=message) as caught:
         expand(edited(tmp_path, change).load("htmd_net", "paper"), DATASET, [0])
     assert "\n" not in str(caught.value)
+
+
+def test_a_split_by_songs_that_the_data_set_has_not_is_refused_before_any_job():
+    with pytest.raises(
+        UserError, match=r"experiment '.*': split.kind musdb14 .* is synthetic; take"
+    ):
+        runs("multiband")
 
 
 def test_unknown_study_names_those_that_exist():

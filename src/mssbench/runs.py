@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mssbench import sweeps
+from mssbench.data.splits import check_songs
 from mssbench.errors import UserError
 from mssbench.models.registry import SEPARATORS, address_of, kind_of
 from mssbench.panning.fan import Fan
@@ -278,6 +279,7 @@ def check_training(name: str, config: Config) -> None:
     """
     try:
         TrainingConfig.from_dict(config)
+        check_songs(config["split"], config["dataset"]["name"])
     except UserError as error:
         raise UserError(f"experiment {name!r}: {error}") from None
 

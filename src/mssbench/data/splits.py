@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mssbench.data.catalogue import CATALOGUE
 from mssbench.data.rendition import Rendition, RenditionSong
 from mssbench.errors import UserError
 
@@ -127,6 +128,20 @@ def split_songs(rendition: Rendition, spec: Mapping[str, Any]) -> Split:
         valid=tuple(song for song in songs if song.name in valid),
         test=tuple(song for song in rendition.songs if song.subset == "test"),
     )
+
+
+def check_songs(spec: Mapping[str, Any], dataset: str) -> None:
+    """Check that a data set of the catalogue has the songs that ``spec`` names, before it is there.
+
+    Raises:
+        UserError: the data set is known and not one of MUSDB18's, whose songs ``spec`` asks for.
+    """
+    if spec.get("kind") == "musdb14" and dataset in CATALOGUE and not dataset.startswith("musdb18"):
+        raise UserError(
+            f"split.kind musdb14 names songs of MUSDB18, and the data set is {dataset}; take "
+            f"{', '.join(name for name in CATALOGUE if name.startswith('musdb18'))} or another "
+            f"split: {', '.join(kind for kind in _KINDS if kind != 'musdb14')}"
+        )
 
 
 def _names(songs: Iterable[RenditionSong]) -> list[str]:
