@@ -12,10 +12,10 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from contextlib import ExitStack
-from mmap import ACCESS_READ, mmap
+from mmap import ACCESS_COPY, mmap
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import Any, BinaryIO
+from tempfile import NamedTemporaryFile
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
@@ -30,7 +30,9 @@ log = logging.getLogger(__name__)
 AAC_SLACK = 2048
 
 
-def read_song(song: Song, *, mono: bool = False) -> tuple[np.ndarray, int]:
+def read_song(
+    song: Song, *, mono: bool = False, headers: Sequence[Header] | None = None
+) -> tuple[np.ndarray, int]:
     """Decode a song.
 
     The files of a song must be of one length; a mixture without a file is the sum of the sources.
@@ -41,6 +43,7 @@ def read_song(song: Song, *, mono: bool = False) -> tuple[np.ndarray, int]:
     Args:
         song: the song.
         mono: whether to give the mean of its channels instead of each.
+        headers: what `read_headers` returned, if it has been asked.
 
     Returns:
         The stems, float32 of (stems, channels, samples) in the order of ``song.stems``, and their
@@ -51,7 +54,8 @@ def read_song(song: Song, *, mono: bool = False) -> tuple[np.ndarray, int]:
             rate or channels; a ``.stem.mp4`` has not five audio streams; a sample is NaN or
             infinite; ffmpeg is needed and missing.
     """
-    stems, rate = _read_stem_mp4(song, mono) if song.is_stem_mp4 else _read_wavs(song, mono)
+    read = _read_stem_mp4 if song.is_stem_mp4 else _read_wavs
+    stems, rate = read(song, mono, headers)
     _check_finite(song, stems, rate)
     return stems, rate
 
@@ -89,8 +93,8 @@ def differences(song: Song, headers: Sequence[Header]) -> list[str]:
     return found
 
 
-def _read_wavs(song: Song, mono: bool) -> tuple[np.ndarray, int]:
-    samples, rate, channels = read_headers(song)[0]
+def _read_wavs(song: Song, mono: bool, headers: Sequence[Header] | None) -> tuple[np.ndarray, int]:
+    samples, rate, channels = (headers or read_headers(song))[0]
     stems = np.empty((len(song.stems), 1 if mono else channels, samples), dtype=np.float32)
     tracks = stems[1:] if song.is_summed else stems
     for track, file in zip(tracks, song.files, strict=True):
@@ -101,23 +105,29 @@ def _read_wavs(song: Song, mono: bool) -> tuple[np.ndarray, int]:
     return stems, rate
 
 
-def _read_stem_mp4(song: Song, mono: bool) -> tuple[np.ndarray, int]:
-    path, headers = song.path, read_headers(song)
+def _read_stem_mp4(
+    song: Song, mono: bool, headers: Sequence[Header] | None
+) -> tuple[np.ndarray, int]:
+    path, headers = song.path, headers or read_headers(song)
     _, rate, channels = headers[0]
+    given = 1 if mono else channels
+    # Each stem has a place of its own in one file, which then is the array.
+    place = max(header.samples for header in headers) + AAC_SLACK
     with ExitStack() as opened:
-        streams = [opened.enter_context(_memory_file()) for _ in STEMS]
+        memory = opened.enter_context(_memory_file())
+        starts = [number * place * given * 4 for number in range(len(STEMS))]
+        streams = [opened.enter_context(_opened_again(memory)) for _ in STEMS]
+        for stream, start in zip(streams, starts, strict=True):
+            stream.seek(start)
         _decode(path, streams, _averaging(channels) if mono else [])
-        given = 1 if mono else channels
-        lengths = [os.fstat(stream.fileno()).st_size // (4 * given) for stream in streams]
+        # The position is one that ffmpeg moved: both processes share what was opened.
+        ends = [os.lseek(stream.fileno(), 0, os.SEEK_CUR) for stream in streams]
+        lengths = [(end - start) // (4 * given) for end, start in zip(ends, starts, strict=True)]
         samples = _common_length(path, lengths, headers)
-        stems = np.empty((len(STEMS), given, samples), dtype=np.float32)
-        for stem, stream in zip(stems, streams, strict=True):
-            with mmap(stream.fileno(), 0, access=ACCESS_READ) as content:
-                interleaved = np.frombuffer(content, "<f4", count=samples * given)
-                stem[:] = interleaved.reshape(samples, given).T
-                del interleaved  # else the map cannot be closed
-            stream.close()  # its memory is for the next stem
-    return stems, rate
+        os.ftruncate(memory.fileno(), len(STEMS) * place * given * 4)
+        content = mmap(memory.fileno(), 0, access=ACCESS_COPY)
+    stems = np.frombuffer(content, "<f4").reshape(len(STEMS), place, given)
+    return stems[:, :samples].transpose(0, 2, 1), rate
 
 
 def _common_length(path: Path, lengths: Sequence[int], headers: Sequence[Header]) -> int:
@@ -207,13 +217,19 @@ def _averaging(channels: int) -> list[str]:
 
 
 def _memory_file() -> BinaryIO:
-    """Return a file without a name, in memory where the system has such files.
+    """Return a file that is gone once closed, in memory where the system has such files.
 
     Through pipes, ffmpeg and their readers would take turns for each 32 kB.
     """
     if hasattr(os, "memfd_create"):
-        return os.fdopen(os.memfd_create("stem"), "w+b", buffering=0)
-    return TemporaryFile(buffering=0)
+        return os.fdopen(os.memfd_create("stems"), "w+b", buffering=0)
+    return cast(BinaryIO, NamedTemporaryFile(buffering=0))
+
+
+def _opened_again(memory: BinaryIO) -> BinaryIO:
+    """Return a `_memory_file` opened once more, with a position of its own."""
+    name = memory.name if isinstance(memory.name, str) else f"/proc/self/fd/{memory.fileno()}"
+    return Path(name).open("r+b", buffering=0)
 
 
 def _first_line(text: str) -> str:

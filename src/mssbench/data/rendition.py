@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -34,6 +34,9 @@ from mssbench.errors import UserError
 from mssbench.progress import Progress
 from mssbench.provenance import source_digest
 from mssbench.workers import work_through
+
+if TYPE_CHECKING:
+    from mssbench.data.wav import Header
 
 __all__ = ["CHANNEL_COUNTS", "Channels", "Rendition", "RenditionSong", "prepare"]
 
@@ -229,6 +232,8 @@ def prepare(
         UserError: a song is at fault (named), the rate cannot be had, int16 would lose or clip
             something of a song, the disk has too little space or a worker was killed.
     """
+    from mssbench.data.resample import resampled_length
+
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for leftover in folder.glob(".*.partial.npy"):
@@ -240,18 +245,23 @@ def prepare(
         finished = threads.map(lambda array: finished_song(work[array], array, recipe), work)
         done = {array: song for array, song in zip(work, finished, strict=True) if song}
         missing = {array: song for array, song in work.items() if array not in done}
-        lengths = list(threads.map(lambda song: _length(song, recipe), missing.values()))
+        read = threads.map(lambda song: _headers(song, recipe), missing.values())
+        headers = dict(zip(missing, read, strict=True))
     if missing:
         # Until the new one is written, no manifest may vouch for a mixture of old and new arrays.
         (folder / MANIFEST).unlink(missing_ok=True)
         tracks = len(dataset.stems)
+        lengths = [resampled_length(h[0].samples, h[0].rate, rate) for h in headers.values()]
         needed = sum(array_bytes(samples, channels, sample_format, tracks) for samples in lengths)
         require_free(folder, needed, f"preparing {len(missing)} songs")
     if done:
         log.info("prepare: %d of %d songs are ready", len(done), len(work))
     progress = Progress("prepare", total=len(work), done=len(done))
     try:
-        tasks = {array: partial(write_song, song, array, recipe) for array, song in missing.items()}
+        tasks = {
+            array: partial(write_song, song, array, recipe, headers[array])
+            for array, song in missing.items()
+        }
         for array, made in work_through(tasks, workers, preload=CODE_OF_SAMPLES):
             done[array] = made.result()
             progress.advance(note=done[array].name)
@@ -264,16 +274,16 @@ def prepare(
     return rendition
 
 
-def _length(song: Song, recipe: Recipe) -> int:
-    """Return the song's length in the rendition (samples), by its files' headers."""
+def _headers(song: Song, recipe: Recipe) -> "list[Header]":
+    """Return the headers of a song's tracks, once they fit the recipe."""
     from mssbench.data.reader import read_headers
-    from mssbench.data.resample import check_rates, resampled_length
+    from mssbench.data.resample import check_rates
 
     try:
-        header = read_headers(song)[0]
-        check_rates(header.rate, recipe.rate)
+        headers = read_headers(song)
+        check_rates(headers[0].rate, recipe.rate)
         if recipe.sample_format == "int16":
             require_16_bit(song)
     except UserError as error:
         raise UserError(f"song {song.name!r}: {error}") from None
-    return resampled_length(header.samples, header.rate, recipe.rate)
+    return headers

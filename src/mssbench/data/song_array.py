@@ -3,10 +3,10 @@
 import hashlib
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from mssbench.atomic import atomic_path, write_json
 from mssbench.data.sample_format import DTYPES, SampleFormat, decoded, encoded
 from mssbench.data.songs import STEMS, Song
 from mssbench.errors import UserError
+
+if TYPE_CHECKING:
+    from mssbench.data.wav import Header
 
 Channels = Literal["mono", "stereo"]
 
@@ -93,10 +96,18 @@ def _sha256(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def write_song(song: Song, array: Path, recipe: Recipe) -> RenditionSong:
+def write_song(
+    song: Song, array: Path, recipe: Recipe, headers: "Sequence[Header] | None" = None
+) -> RenditionSong:
     """Decode, downmix and resample ``song`` to ``array``; then write the note beside it.
 
     In memory are the decoded song and one resampled stem.
+
+    Args:
+        song: the song.
+        array: the file to write.
+        recipe: what to make.
+        headers: of the song's tracks, if they have been read.
 
     Raises:
         UserError: one of the song's files is at fault, or int16 would clip it; the message begins
@@ -106,7 +117,7 @@ def write_song(song: Song, array: Path, recipe: Recipe) -> RenditionSong:
     from mssbench.data.resample import resample, to_channels
 
     try:
-        stems, source_rate = read_song(song, mono=recipe.channels == "mono")
+        stems, source_rate = read_song(song, mono=recipe.channels == "mono", headers=headers)
         converted = (
             resample(to_channels(stem, recipe.channels), source_rate, recipe.rate) for stem in stems
         )
@@ -149,7 +160,8 @@ def write_stems(
             content = np.ascontiguousarray(stored).data
             file.write(content)
             digest.update(content)
-            peaks.append(float(np.abs(decoded(stored)).max()))
+            heard = decoded(stored)
+            peaks.append(float(max(heard.max(), -heard.min())))
     made = RenditionSong(
         song.name,
         song.subset,
