@@ -6,14 +6,9 @@ from mssbench.data.prefetch import prefetch
 from mssbench.data.songs import STEMS
 from mssbench.errors import UserError
 from mssbench.training.config import RandomCropsConfig, WindowCropsConfig
-from mssbench.training.crops import (
-    WindowCrops,
-    downmix,
-    make_crops,
-    read_ahead,
-    targets,
-    with_mixture,
-)
+from mssbench.training.crops import WindowCrops, make_crops
+from mssbench.training.read_ahead import read_ahead
+from mssbench.training.stems import downmix, targets, with_mixture
 from mssbench.training.voiced import voiced_segments
 
 LENGTHS = {"a": 500, "b": 230, "c": 70}

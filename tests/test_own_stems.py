@@ -23,8 +23,8 @@ from mssbench.stretching.offline import stretch_songs
 from mssbench.stretching.tempos import Tempos
 from mssbench.tracking.excerpt import write_excerpt
 from mssbench.training.config import TrainingConfig
-from mssbench.training.crops import targets
 from mssbench.training.loop import train
+from mssbench.training.stems import targets
 from mssbench.training.voiced import VoicedPlaces
 
 RATE = 8000

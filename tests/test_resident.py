@@ -33,21 +33,29 @@ def rendition(request, make_rendition):
     )
 
 
-def crops(rendition, kind="random", margin=0, batch_size=4):
+def crops(rendition, kind="random", margin=0, batch_size=4, half=False):
     songs = rendition.songs
-    return make_crops(CONFIGS[kind], rendition, songs, batch_size, seed=0, margin=margin)
+    return make_crops(CONFIGS[kind], rendition, songs, batch_size, seed=0, margin=margin, half=half)
 
 
 @pytest.mark.parametrize("kind", CONFIGS)
 @pytest.mark.parametrize("margin", [0, 30])
-def test_held_batches_equal_those_read_from_the_files(rendition, kind, margin):
-    read = crops(rendition, kind, margin)
-    held = ResidentCrops(crops(rendition, kind, margin), CPU)
+@pytest.mark.parametrize("half", [False, True])
+def test_held_batches_equal_those_read_from_the_files(rendition, kind, margin, half):
+    read = crops(rendition, kind, margin, half=half)
+    held = ResidentCrops(crops(rendition, kind, margin, half=half), CPU)
     assert held.steps_per_epoch == read.steps_per_epoch
     for n in range(2 * read.steps_per_epoch):
         batch, expected = held.batch(n), read.batch(n)
         assert (batch.dtype, batch.is_contiguous()) == (torch.float32, True)
         assert torch.equal(batch, expected)
+
+
+def test_halves_take_half_of_the_memory_and_are_the_nearest_16_bit_numbers(rendition):
+    whole, half = crops(rendition), crops(rendition, half=True)
+    assert 2 * held_bytes(half) == held_bytes(whole)
+    assert torch.equal(half.batch(0), whole.batch(0).half().float())
+    assert not torch.equal(half.batch(0), whole.batch(0))
 
 
 def test_a_held_song_shorter_than_the_crop_ends_in_zeros(make_rendition):

@@ -8,9 +8,10 @@ from mssbench.data.rendition import Rendition
 from mssbench.data.splits import split_songs
 from mssbench.errors import UserError
 from mssbench.models.registry import build
-from mssbench.training.crops import WindowCrops, targets
+from mssbench.training.crops import WindowCrops
 from mssbench.training.losses import si_sdr
 from mssbench.training.score import MeanSiSdr
+from mssbench.training.stems import targets
 
 STILL = {"name": "adam", "lr": 1e-30}
 

@@ -19,7 +19,8 @@ from mssbench.errors import UserError
 from mssbench.stretching.phase_vocoder import stretch
 from mssbench.stretching.tempos import KNOWN
 from mssbench.training.config import RandomCropsConfig
-from mssbench.training.crops import make_crops, with_mixture
+from mssbench.training.crops import make_crops
+from mssbench.training.stems import with_mixture
 from mssbench.training.structure import structure
 
 MONO_OR_STEREO = pytest.mark.parametrize("channels", [1, 2])

@@ -6,8 +6,9 @@ from small_runs import HTMD_NET, TASNET, TWO_PROBES, U_NET, assert_same, configu
 
 from mssbench.data.rendition import Rendition
 from mssbench.training.config import LossTerm
-from mssbench.training.crops import WindowCrops, targets
+from mssbench.training.crops import WindowCrops
 from mssbench.training.losses import total_loss
+from mssbench.training.stems import targets
 
 
 @pytest.fixture

@@ -7,10 +7,11 @@ from mssbench.augmentation.chain import Chain
 from mssbench.data.rendition import Rendition
 from mssbench.errors import UserError
 from mssbench.training.config import TrainingConfig
-from mssbench.training.crops import WindowCrops, downmix, make_crops
+from mssbench.training.crops import WindowCrops, make_crops
 from mssbench.training.keeper import Keeper
 from mssbench.training.loop import Training
 from mssbench.training.objective import Objective
+from mssbench.training.stems import downmix
 
 
 @pytest.fixture

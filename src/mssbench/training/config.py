@@ -133,6 +133,8 @@ class TrainingOptions:
         memory_gb: memory of the device (GB of 10^9 bytes) that the training set may take; a larger
             one is read from its files. None allows half of a GPU's free memory, and none of a
             computer's, which keeps the files in memory anyway. Batches are the same either way.
+        half_samples: whether the samples of crops of a float32 rendition are rounded to float16
+            (11 bits), with which twice as many fit a GPU. Validation hears all bits.
         normalise: ``song`` divides each song by the standard deviation of its mixture, in training
             and in separation, whose estimates are multiplied by it again.
         schedule: how the learning rate changes; None leaves it as it is.
@@ -169,6 +171,7 @@ class TrainingOptions:
     loss: dict[str, LossTerm]
     augmentation: tuple[AugmentationConfig, ...] = ()
     memory_gb: Annotated[float, Minimum(0)] | None = None
+    half_samples: bool = False
     normalise: Literal["none", "song"] = "none"
     schedule: ScheduleConfig | None = None
     warm_up: Annotated[int, Minimum(0)] = 0

@@ -5,9 +5,7 @@ seen. A crop that reaches beyond the end of its song is filled with zeros.
 """
 
 from abc import ABC, abstractmethod
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -19,13 +17,10 @@ from mssbench.data.rendition import Rendition, RenditionSong
 from mssbench.data.sample_format import decode_into
 from mssbench.errors import UserError
 from mssbench.training.config import CropsConfig, RandomCropsConfig
-from mssbench.training.shares import Part, all_of, share_of
+from mssbench.training.shares import share_of
 from mssbench.training.voiced import VoicedPlaces
 
 Indices = npt.NDArray[np.int64]
-
-# Threads that read ahead, and batches that they have read at most.
-READERS = 2
 
 
 def generator(seed: int, n: int) -> np.random.Generator:
@@ -42,10 +37,12 @@ class Crops(ABC):
         samples: length of a crop in samples.
         batch_size: crops in a batch.
         margin: samples by which crops are longer than that, for augmentation to cut off.
+        half: whether float32 samples are rounded to float16, which takes half of the memory.
 
     Attributes:
         steps_per_epoch: batches in an epoch.
         length: of a crop with its margin (samples).
+        half: whether samples are rounded; never those of int16, which are as small.
         audio: stems of each song, (5, channels, samples), as stored: mappings of the files.
 
     Raises:
@@ -60,7 +57,9 @@ class Crops(ABC):
         songs: Sequence[RenditionSong],
         samples: int,
         batch_size: int,
+        *,
         margin: int = 0,
+        half: bool = False,
     ) -> None:
         if not songs:
             raise UserError(
@@ -71,6 +70,7 @@ class Crops(ABC):
             rendition.check(song)
         # Opened once: each is a mapping of the file, read where a crop is cut.
         self.audio = [rendition.stored(song) for song in songs]
+        self.half = half and self.audio[0].dtype == np.float32
         self._lengths = np.array([audio.shape[-1] for audio in self.audio], dtype=np.int64)
 
     @abstractmethod
@@ -113,7 +113,8 @@ class Crops(ABC):
             held = excerpt.shape[-1]
             decode_into(crop[..., :held], excerpt)
             crop[..., held:] = 0
-        return torch.from_numpy(crops)
+        batch = torch.from_numpy(crops)
+        return batch.half().float() if self.half else batch
 
 
 class RandomCrops(Crops):
@@ -125,6 +126,7 @@ class RandomCrops(Crops):
         samples: length of a crop in samples.
         batch_size: crops in a batch.
         margin: samples by which crops are longer than that.
+        half: whether float32 samples are rounded to float16.
         voiced_share: probability that a crop lies in a voiced segment.
         steps_per_epoch: batches in an epoch.
         seed: chooses the places.
@@ -141,11 +143,12 @@ class RandomCrops(Crops):
         batch_size: int,
         *,
         margin: int = 0,
+        half: bool = False,
         voiced_share: float = 0.0,
         steps_per_epoch: int,
         seed: int,
     ) -> None:
-        super().__init__(rendition, songs, samples, batch_size, margin)
+        super().__init__(rendition, songs, samples, batch_size, margin=margin, half=half)
         self.steps_per_epoch, self.seed, self.voiced_share = steps_per_epoch, seed, voiced_share
         self._ends = self._lengths.cumsum()
         self._places_in = np.maximum(self._lengths - self.length, 0) + 1
@@ -176,6 +179,7 @@ class WindowCrops(Crops):
         batch_size: windows in a batch.
         seed: chooses each epoch's order; None keeps the songs' own.
         margin: samples by which a window reaches into the next one.
+        half: whether float32 samples are rounded to float16.
     """
 
     def __init__(
@@ -187,8 +191,9 @@ class WindowCrops(Crops):
         seed: int | None = None,
         *,
         margin: int = 0,
+        half: bool = False,
     ) -> None:
-        super().__init__(rendition, songs, samples, batch_size, margin)
+        super().__init__(rendition, songs, samples, batch_size, margin=margin, half=half)
         windows = -(-self._lengths // samples)
         self._songs = np.repeat(np.arange(len(windows)), windows)
         self._starts = np.concatenate([np.arange(count) * samples for count in windows])
@@ -216,8 +221,12 @@ def make_crops(
     seed: int,
     *,
     margin: int = 0,
+    half: bool = False,
 ) -> Crops:
-    """Return the training crops that a configuration asks for, longer by ``margin`` samples."""
+    """Return the training crops that a configuration asks for.
+
+    They are longer by ``margin`` samples, and float32 samples are rounded to float16 if ``half``.
+    """
     if isinstance(config, RandomCropsConfig):
         return RandomCrops(
             rendition,
@@ -225,67 +234,9 @@ def make_crops(
             config.samples,
             batch_size,
             margin=margin,
+            half=half,
             voiced_share=config.voiced_share,
             steps_per_epoch=config.steps_per_epoch,
             seed=seed,
         )
-    return WindowCrops(rendition, songs, config.samples, batch_size, seed, margin=margin)
-
-
-def read_ahead(
-    crops: Crops, first: int, last: int, pin: bool = False, part: Part = all_of
-) -> Iterator[Tensor]:
-    """Yield batches ``first`` to ``last - 1`` in order, the next ones read while one is in use.
-
-    Args:
-        crops: the batches.
-        first: number of the first batch.
-        last: number behind the last batch.
-        pin: whether to give page-locked memory, from which a GPU copies without waiting.
-        part: which share of each batch to read.
-    """
-    # A thread of its own begins with the first GPU, which may be another process's.
-    gpu = torch.cuda.current_device() if pin else None
-
-    def read(n: int) -> Tensor:
-        batch = crops.batch(n, *part(n))
-        if gpu is None:
-            return batch
-        torch.cuda.set_device(gpu)
-        return batch.pin_memory()
-
-    with ThreadPoolExecutor(max_workers=READERS) as readers:
-        pending = deque(readers.submit(read, n) for n in range(first, min(first + READERS, last)))
-        for n in range(first, last):
-            batch = pending.popleft().result()
-            if n + READERS < last:
-                pending.append(readers.submit(read, n + READERS))
-            yield batch
-
-
-def with_mixture(sources: Tensor) -> Tensor:
-    """Return the stems (batch, 5, channels, samples): the sum of the four sources before them."""
-    return torch.cat([sources.sum(dim=1, keepdim=True), sources], dim=1)
-
-
-def downmix(stems: Tensor, channels: int) -> Tensor:
-    """Return stems (batch, 5, channels, samples) as a model hears them: averaged, if it has one."""
-    return stems.mean(dim=2, keepdim=True) if channels < stems.shape[2] else stems
-
-
-def targets(stems: Tensor, names: Sequence[str], wanted: Sequence[str]) -> tuple[Tensor, Tensor]:
-    """Return what a model hears and what it should say.
-
-    Args:
-        stems: (batch, stems, channels, samples).
-        names: of the stems, ``mixture`` among them.
-        wanted: stems, or ``accompaniment``, which is the mixture without the vocals where no stem
-            is called so.
-
-    Returns:
-        The mixture (batch, channels, samples) and the targets (batch, wanted, channels, samples).
-    """
-    of = dict(zip(names, stems.unbind(1), strict=True))
-    if "accompaniment" in wanted and "accompaniment" not in names:
-        of["accompaniment"] = of["mixture"] - of["vocals"]
-    return of["mixture"], torch.stack([of[name] for name in wanted], dim=1)
+    return WindowCrops(rendition, songs, config.samples, batch_size, seed, margin=margin, half=half)

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 
 from mssbench.augmentation.chain import Chain
-from mssbench.training.crops import Crops, downmix, with_mixture
+from mssbench.training.crops import Crops
 from mssbench.training.distributed import ALONE, Ranks
 from mssbench.training.levels import Levels
 from mssbench.training.resident import ResidentCrops, batches
 from mssbench.training.shares import all_of, share_of
+from mssbench.training.stems import downmix, with_mixture
 
 Change = Callable[[Tensor, int], Tensor]
 """From a batch (batch, stems, channels, samples) and its number to what is heard instead."""

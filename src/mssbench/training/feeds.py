@@ -53,7 +53,13 @@ class Feeds:
         options, seed = self.options, self.seed
         longer = margin(options.augmentation, options.crops.samples)
         self.crops = make_crops(
-            options.crops, self.rendition, self.split.train, batch_size, seed, margin=longer
+            options.crops,
+            self.rendition,
+            self.split.train,
+            batch_size,
+            seed,
+            margin=longer,
+            half=options.half_samples,
         )
         held = on_device(self.crops, self.device, options.memory_gb)
         chain = Chain(options.augmentation, seed)

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from mssbench.models.base import Separator
 from mssbench.training.config import TrainingOptions
-from mssbench.training.crops import targets
 from mssbench.training.losses import probes_of, total_loss
 from mssbench.training.precision import NARROW, autocast
+from mssbench.training.stems import targets
 
 
 class Objective:

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from mssbench.data.sample_format import FULL_SCALE
-from mssbench.training.crops import Crops, read_ahead
+from mssbench.training.crops import Crops
+from mssbench.training.read_ahead import read_ahead
 from mssbench.training.shares import Part, all_of
 
 # The rest is for the model, its optimiser and its activations, which grow after the measurement.
@@ -41,7 +42,8 @@ class ResidentCrops:
         lengths = [audio.shape[-1] + crops.length for audio in crops.audio]
         self._firsts = np.cumsum([0, *lengths])
         shape = (stems, channels, int(self._firsts[-1]))
-        stored_as = torch.from_numpy(np.empty(0, crops.audio[0].dtype)).dtype
+        stored = torch.from_numpy(np.empty(0, crops.audio[0].dtype)).dtype
+        stored_as = torch.float16 if crops.half else stored
         self._held = torch.zeros(shape, dtype=stored_as, device=device)
         for first, audio in zip(self._firsts[:-1], crops.audio, strict=True):
             # A copy, as torch takes no array that cannot be written to.
@@ -57,7 +59,7 @@ class ResidentCrops:
             # From page-locked memory the copy does not wait for the step that is being computed.
             places = places.pin_memory()
         gathered = self._crops_at[places.to(self.device, non_blocking=True)].contiguous()
-        return gathered / FULL_SCALE if gathered.dtype == torch.int16 else gathered
+        return gathered / FULL_SCALE if gathered.dtype == torch.int16 else gathered.float()
 
 
 def on_device(crops: Crops, device: torch.device, memory_gb: float | None) -> Crops | ResidentCrops:
@@ -84,7 +86,9 @@ def on_device(crops: Crops, device: torch.device, memory_gb: float | None) -> Cr
 def held_bytes(crops: Crops) -> int:
     """Return how much memory `ResidentCrops` needs (bytes)."""
     gaps = crops.length * crops.audio[0][..., 0].size * len(crops.audio)
-    return crops.audio[0].itemsize * (sum(audio.size for audio in crops.audio) + gaps)
+    return (2 if crops.half else crops.audio[0].itemsize) * (
+        sum(audio.size for audio in crops.audio) + gaps
+    )
 
 
 def allowed_bytes(device: torch.device, memory_gb: float | None) -> int:

@@ -11,7 +11,6 @@ from mssbench.data.sample_format import decoded
 from mssbench.errors import UserError
 from mssbench.models.base import Separator
 from mssbench.training.config import TrainingOptions
-from mssbench.training.crops import downmix
 from mssbench.training.distributed import ALONE, Ranks
 from mssbench.training.feeds import Feeds
 from mssbench.training.levels import level
@@ -19,6 +18,7 @@ from mssbench.training.losses import counted
 from mssbench.training.means import Means
 from mssbench.training.objective import Objective
 from mssbench.training.score import build_score
+from mssbench.training.stems import downmix
 
 
 class Validation:
