@@ -2,7 +2,7 @@
 
 The songs are rendered once into a folder and found there again. A song of three minutes takes 3 s
 of a core to render and 23 s to encode as ``.stem.mp4``, so fewer are encoded; 100 songs, 20 of them
-encoded, need 47 GB with their renditions.
+encoded, need 47 GB with their renditions, or 24 GB for the part ``mono`` alone.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import data_waiting
 from data_songs import stem_songs, wav_songs
 
 RESULTS = Path(__file__).parents[1] / "results"
-PARTS = ("crops", "waiting", "preparing")
+PARTS = ("crops", "mono", "waiting", "preparing")
 
 
 def main() -> None:
@@ -31,9 +31,12 @@ def main() -> None:
     args = parser.parse_args()
     folder = args.folder / f"{args.songs}x{args.seconds:g}"
     wavs = wav_songs(folder, args.songs, args.seconds)
-    stems = stem_songs(folder, wavs, min(args.stem_songs, args.songs))
+    encoded = min(args.stem_songs, args.songs) if {"crops", "preparing"} & {*args.parts} else 0
+    stems = stem_songs(folder, wavs, encoded)
     if "crops" in args.parts:
         data_crops.measure(folder, wavs, stems, args.lengths, args.rounds)
+    if "mono" in args.parts:
+        data_crops.measure_mono(folder, wavs, args.lengths, args.rounds)
     if "waiting" in args.parts:
         data_waiting.measure(folder, wavs, args.scales)
     if "preparing" in args.parts:

@@ -9,7 +9,7 @@ import musdb
 import numpy as np
 import soundfile
 import torch
-from data_songs import WORKERS, rendition
+from data_songs import WORKERS, mono_songs, rendition
 from torch.utils.data import DataLoader, Dataset
 
 from mssbench.data.rendition import Rendition
@@ -23,7 +23,7 @@ try:
 except ImportError:
     MUSDBDataset = None
 
-RATE = 44100
+RATE, MONO_RATE = 44100, 22050
 BATCH = 8
 NO_OPENUNMIX = (
     "open-unmix is not installed, so its rows are left out; run 'uv pip install --no-deps "
@@ -39,7 +39,8 @@ class FileCrops(Dataset[torch.Tensor]):
 
     def __init__(self, songs: list[Song], length: int, seed: int, crops: int) -> None:
         self.songs, self.length, self.seed, self.crops = songs, length, seed, crops
-        self.samples = [soundfile.info(song.files[0]).frames for song in songs]
+        headers = [soundfile.info(song.files[0]) for song in songs]
+        self.samples, self.channels = [header.frames for header in headers], headers[0].channels
 
     def __len__(self) -> int:
         return self.crops
@@ -48,7 +49,7 @@ class FileCrops(Dataset[torch.Tensor]):
         random = generator(self.seed, n)
         song = int(random.integers(len(self.songs)))
         start = int(random.integers(self.samples[song] - self.length + 1))
-        stems = np.empty((5, 2, self.length), dtype=np.float32)
+        stems = np.empty((5, self.channels, self.length), dtype=np.float32)
         for stem, file in zip(stems, self.songs[song].files, strict=True):
             with soundfile.SoundFile(file) as opened:
                 opened.seek(start)
@@ -145,6 +146,17 @@ def compare(own: Batches, other: Batches, length: int, rounds: int, slow: bool) 
     middle = [statistics.median(values) for values in zip(*rates, strict=True)]
     ratio = statistics.median(a / b for a, b in rates)
     return f"{length} | {middle[0]:.4g} | {middle[1]:.3g} | {ratio:.3g} |"
+
+
+def measure_mono(folder: Path, wavs: Path, lengths: list[int], rounds: int) -> None:
+    """Print a line for each length of crop, of songs small enough to stay in memory."""
+    int16 = rendition(folder, wavs, MONO_RATE, "mono", "int16")
+    root = mono_songs(folder, int16)
+    print("| other reader | our rendition | samples a crop | ours | theirs | ratio |")
+    print("|---|---|---:|---:|---:|---:|", flush=True)
+    for length in lengths:
+        columns = compare(ours(int16, length), files(root, length), length, rounds, slow=False)
+        print(f"| soundfile, mono WAV, 2 workers | int16, mono | {columns}", flush=True)
 
 
 def measure(folder: Path, wavs: Path, stems: Path, lengths: list[int], rounds: int) -> None:

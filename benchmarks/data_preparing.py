@@ -38,6 +38,12 @@ def with_musdb(tracks: list[musdb.MultiTrack]) -> None:
         list(pool.map(one_with_musdb, tracks))
 
 
+def in_turn_with_musdb(tracks: list[musdb.MultiTrack]) -> None:
+    """Do so for all songs, one after the other."""
+    for track in tracks:
+        one_with_musdb(track)
+
+
 def decode_only(file: Path) -> None:
     """Let ffmpeg decode all five streams of one song to nothing."""
     command = [
@@ -62,14 +68,24 @@ def with_ffmpeg(files: list[Path]) -> None:
         list(threads.map(decode_only, files))
 
 
+def with_ffmpeg_in_turn(files: list[Path]) -> None:
+    """Decode all songs, one after the other, as a shell's loop would."""
+    for file in files:
+        decode_only(file)
+
+
 def measure(folder: Path, stems: Path, rounds: int) -> None:
     """Print the seconds a song of each way, and their ratios to ours."""
     files = sorted((stems / "train").iterdir())
     works: dict[str, Callable[[], None]] = {
         "mssbench": partial(ours, stems, folder / "prepared"),
-        "ffmpeg to nothing": partial(with_ffmpeg, files),
-        "musdb and resample_poly": partial(
+        "ffmpeg to nothing, two songs at a time": partial(with_ffmpeg, files),
+        "ffmpeg to nothing, one by one": partial(with_ffmpeg_in_turn, files),
+        "musdb and resample_poly, two at a time": partial(
             with_musdb, musdb.DB(root=str(stems), subsets="train").tracks
+        ),
+        "musdb and resample_poly, one by one": partial(
+            in_turn_with_musdb, musdb.DB(root=str(stems), subsets="train").tracks
         ),
     }
     seconds: dict[str, list[float]] = {name: [] for name in works}

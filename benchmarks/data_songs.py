@@ -3,6 +3,9 @@
 from functools import partial
 from pathlib import Path
 
+import soundfile
+
+from mssbench.atomic import atomic_path
 from mssbench.data.rendition import MANIFEST, Channels, Rendition, SampleFormat, prepare
 from mssbench.data.songs import STEM_MP4, STEMS, Dataset, dataset_digest, find_songs
 from mssbench.data.synthetic.render import Settings, render_dataset
@@ -61,3 +64,17 @@ def rendition(
     except UserError:
         pass  # not there or unfinished
     return prepare(data, target, rate, channels, WORKERS, sample_format=sample_format)
+
+
+def mono_songs(folder: Path, made: Rendition) -> Path:
+    """Write a mono int16 rendition's songs as WAV files of the very samples; return their root."""
+    root = folder / "mono"
+    for song in made.songs:
+        target = root / song.subset / song.name
+        target.mkdir(parents=True, exist_ok=True)
+        for stem, samples in zip(made.stems, made.stored(song), strict=True):
+            file = target / f"{stem}.wav"
+            if not file.exists():
+                with atomic_path(file) as temporary:
+                    soundfile.write(temporary, samples[0], made.rate, subtype="PCM_16")
+    return root
