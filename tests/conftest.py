@@ -130,3 +130,32 @@ def mlflow_client(mlflow_uri):
     from mssbench.tracking.connection import connect
 
     return connect(mlflow_uri)
+
+
+@pytest.fixture
+def tracked(mlflow_uri, monkeypatch):
+    """Have runs tracked in the session's store, without delay."""
+    from tracked_store import hurry
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_uri)
+    hurry(monkeypatch)
+
+
+@pytest.fixture
+def runs(mlflow_client):
+    """Return the function that finds the runs of a key."""
+    from tracked_store import runs_of
+
+    return lambda key: runs_of(mlflow_client, key)
+
+
+@pytest.fixture
+def points(mlflow_client, runs):
+    """Return a metric's points, as (step, value), of the only run that has a key."""
+
+    def history(key, metric):
+        (run,) = runs(key)
+        found = mlflow_client.get_metric_history(run.info.run_id, metric)
+        return sorted((point.step, point.value) for point in found)
+
+    return history

@@ -6,34 +6,11 @@ import subprocess
 import sys
 
 import pytest
-from tracked_store import eventually, hurry, runs_of
+from tracked_store import eventually, hurry
 
 from mssbench.errors import Interrupted
 from mssbench.tracking import start_run
 from mssbench.tracking.origin import code_tags
-
-
-@pytest.fixture
-def tracked(mlflow_uri, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_uri)
-    hurry(monkeypatch)
-
-
-@pytest.fixture
-def runs(mlflow_client):
-    return lambda key: runs_of(mlflow_client, key)
-
-
-@pytest.fixture
-def points(mlflow_client, runs):
-    """Return a metric's points, as (step, value), of the only run that has a key."""
-
-    def history(key, metric):
-        (run,) = runs(key)
-        found = mlflow_client.get_metric_history(run.info.run_id, metric)
-        return sorted((point.step, point.value) for point in found)
-
-    return history
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from tracked_store import eventually, hurry, runs_of
+from tracked_store import eventually
 
 from mssbench.cli import main
 from mssbench.errors import UserError
@@ -52,29 +52,6 @@ def jobs(mlflow_uri, mlflow_client):
     yield said
     processes[1].kill()
     processes[1].wait()
-
-
-@pytest.fixture
-def tracked(mlflow_uri, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_uri)
-    hurry(monkeypatch)
-
-
-@pytest.fixture
-def runs(mlflow_client):
-    return lambda key: runs_of(mlflow_client, key)
-
-
-@pytest.fixture
-def points(mlflow_client, runs):
-    """Return a metric's points, as (step, value), of the only run that has a key."""
-
-    def history(key, metric):
-        (run,) = runs(key)
-        found = mlflow_client.get_metric_history(run.info.run_id, metric)
-        return sorted((point.step, point.value) for point in found)
-
-    return history
 
 
 def test_two_processes_may_start_runs_at_once(jobs, runs, points):
