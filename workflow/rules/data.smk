@@ -73,6 +73,8 @@ rule rendition:
         manifest="results/{dataset}/{scale}/rendition/{rendition}/manifest.json",
     log:
         "results/{dataset}/{scale}/logs/rendition/{rendition}.log",
+    # All else waits for it, and it can use all cores while there is little to do.
+    priority: 2
     conda:
         "../../envs/environment.yaml"
     threads: 8
@@ -104,6 +106,7 @@ rule panned_rendition:
         manifest="results/{dataset}/{scale}/rendition/{panned}/manifest.json",
     log:
         "results/{dataset}/{scale}/logs/rendition/{panned}.log",
+    priority: 2
     conda:
         "../../envs/environment.yaml"
     threads: 8
