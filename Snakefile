@@ -33,8 +33,7 @@ rule all:
 # The jobs of a Snakemake that was killed would write to the same files as those to come.
 onstart:
     if shutil.which("squeue"):
-        # A SLURM that does not answer keeps nobody from working on this machine alone.
-        shell("mssbench cluster stop" + (" || true" if workflow.local_exec else ""))
+        shell("mssbench cluster stop" + (" --local" if workflow.local_exec else ""))
 
 
 # A run that was killed must not say RUNNING in the dashboard for ever.

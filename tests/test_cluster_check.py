@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mssbench.cli import main
 from mssbench.cluster.check import findings, look, probe, profile_lines
 from mssbench.cluster.left_over import jobs_of, parse_jobs, stop_left_over
 from mssbench.cluster.probe import parse_seen
@@ -215,3 +216,10 @@ def test_nothing_is_started_while_squeue_does_not_answer(commands, tmp_path):
     commands(squeue="exit 1")
     with pytest.raises(UserError, match="squeue does not answer"):
         stop_left_over(tmp_path)
+
+
+def test_what_runs_here_alone_goes_on_while_squeue_does_not_answer(commands, tmp_path, monkeypatch):
+    commands(squeue="exit 1")
+    monkeypatch.chdir(tmp_path)
+    assert main(["cluster", "stop", "--local"]) == 0
+    assert main(["cluster", "stop"]) == 2

@@ -40,7 +40,9 @@ def jobs_of(folder: Path) -> list[str]:
     """
     text = said("squeue", f"--user={getpass.getuser()}", "--noheader", "--format=%i|%j|%Z")
     if text is None:
-        raise UserError("squeue does not answer; start again when SLURM does")
+        raise UserError(
+            "squeue does not answer, so jobs of this folder may still run; start again when it does"
+        )
     return parse_jobs(text, folder)
 
 

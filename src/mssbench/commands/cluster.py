@@ -1,12 +1,15 @@
 """``mssbench cluster``: look at a SLURM cluster, and at the jobs of this folder."""
 
 import argparse
+import logging
 import os
 from pathlib import Path
 
 from mssbench.cluster.check import PROFILE, findings, look, probe, profile_lines
 from mssbench.cluster.left_over import stop_left_over
 from mssbench.errors import UserError
+
+log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,8 +27,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     check.add_argument(
         "--no-job", action="store_true", help="send no job of a few seconds to a compute node"
     )
-    actions.add_parser(
+    stop = actions.add_parser(
         "stop", help="cancel this folder's SLURM jobs and wait until they have saved and ended"
+    )
+    stop.add_argument(
+        "--local",
+        action="store_true",
+        help="go on where SLURM does not answer: what follows runs on this machine alone",
     )
     for action in actions.choices.values():
         action.add_argument(
@@ -40,9 +48,19 @@ def run(args: argparse.Namespace) -> None:
         UserError: there is no SLURM, it does not answer, or compute nodes do not see this folder.
     """
     if args.action == "stop":
-        stop_left_over(Path.cwd())
+        stop(args.local)
     else:
         check(args.tracking or configured_tracking(Path("config.yaml")), not args.no_job)
+
+
+def stop(local: bool) -> None:
+    """Cancel this folder's jobs; say so where that cannot be and only this machine is to work."""
+    try:
+        stop_left_over(Path.cwd())
+    except UserError as error:
+        if not local:
+            raise
+        log.info("%s; this run needs no SLURM and goes on", error)
 
 
 def check(tracking: str, send_job: bool) -> None:
