@@ -1,7 +1,8 @@
 """Every system at paper scale: size, cost, reach, memory and speed on this machine.
 
     python benchmarks/models.py                       the table of all systems
-    python benchmarks/models.py --only htmd_net demucs/C64
+    python benchmarks/models.py --families            one system of each family
+    python benchmarks/models.py --only htmd_net demucs/light
     python benchmarks/models.py --against             ours and other implementations, interleaved
 
 Each system is measured in a process of its own, so that its memory is its own. The speeds are
@@ -38,7 +39,10 @@ AGAINST = (
 def main() -> None:
     """Measure and print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", nargs="+", metavar="SYSTEM", help="as in demucs/C64 or htmd_net")
+    parser.add_argument(
+        "--only", nargs="+", metavar="SYSTEM", help="as in demucs/light or htmd_net"
+    )
+    parser.add_argument("--families", action="store_true", help="the first system of each family")
     parser.add_argument("--against", action="store_true", help="compare with other packages")
     parser.add_argument("--seconds", type=float, default=4.0, help="of audio (default: 4)")
     parser.add_argument("--rounds", type=int, default=5, help="a median is of so many (default: 5)")
@@ -49,6 +53,8 @@ def main() -> None:
     asked += ["--threads", str(args.threads)]
     rows: list[dict[str, Any]] = []
     names = listed("--list-pairs" if args.against else "--list")
+    if args.families:
+        names = list({name.partition("/")[0]: name for name in reversed(names)}.values())[::-1]
     columns = AGAINST if args.against else COLUMNS
     print("| " + " | ".join(title for _, title in columns) + " |")
     print("|---" * len(columns) + "|")
@@ -73,7 +79,7 @@ def main() -> None:
 def listed(option: str) -> list[str]:
     """Return the names that the measuring script knows."""
     done = subprocess.run([sys.executable, ROW, option], capture_output=True, text=True, check=True)
-    return done.stdout.split()
+    return done.stdout.splitlines()
 
 
 if __name__ == "__main__":

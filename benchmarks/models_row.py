@@ -39,11 +39,11 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     if args.list:
-        print(" ".join(systems()))
+        print("\n".join(systems()))
     elif args.list_pairs:
         from models_others import PAIRS
 
-        print(" ".join(PAIRS))
+        print("\n".join(PAIRS))
     elif args.system:
         print(json.dumps(row(args.system, args.seconds, args.rounds)))
     else:
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def systems() -> dict[str, dict[str, Any]]:
-    """Return the trained systems at paper scale by name, as in ``demucs/C64``."""
+    """Return the trained systems at paper scale by name, as in ``demucs/light``."""
     return {
         "/".join(filter(None, (entry["model"], entry["variant"]))): entry
         for entry in described()
