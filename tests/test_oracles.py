@@ -78,6 +78,14 @@ def test_a_divided_mixture_gives_each_source_an_equal_share(stems):
     np.testing.assert_allclose(estimates["accompaniment"], stems[0] * 3 / 4, rtol=1e-6)
 
 
+def test_a_mixture_of_four_sources_is_its_accompaniment_too(stems):
+    mixture, sources = split(stems)
+    estimates = build("mixture", {"targets": ["vocals", "drums"]}).separate(mixture, sources)
+    assert set(estimates) == {"vocals", "drums", "accompaniment"}
+    assert np.array_equal(estimates["accompaniment"], mixture)
+    assert set(build("mixture", {"targets": ["drums"]}).separate(mixture, sources)) == {"drums"}
+
+
 def test_a_mixture_is_not_divided_among_one():
     with pytest.raises(UserError, match="J is 1; it must be at least 2"):
         build("mixture", {"J": 1})

@@ -33,7 +33,10 @@ class Mixture(Untrained):
         """Return the estimates, each (channels, samples)."""
         whole = np.asarray(mixture, dtype=np.float32)
         if self.J is None:
-            return dict.fromkeys(self.targets, whole)
+            # Both of the pair: what the mixture lacks of the whole mixture would be silence, beside
+            # which nothing can be scored.
+            both = PAIR if set(PAIR).intersection(self.targets) else ()
+            return dict.fromkeys((*self.targets, *both), whole)
         share = whole / np.float32(self.J)
         return {
             target: whole - share if target == ACCOMPANIMENT else share for target in self.targets
