@@ -50,7 +50,7 @@ def test_every_study_resolves_and_equal_names_say_equal_parts(study, scale):
         assert (
             len({first for first, _ in named}) == len({second for _, second in named}) == len(named)
         )
-    assert len({(run.experiment, run.seed) for run in found}) == len(found)
+    assert len({(run.experiment, run.seed, run.fold) for run in found}) == len(found)
 
 
 def as_text(config):

@@ -24,7 +24,7 @@ VERBS = {
     "stretch": "add the training songs of a rendition at other tempos",
     "pan": "make stereo mixtures of a mono rendition's sources at known places",
     "train": "train one model",
-    "separate": "separate the test songs of a rendition, or recordings of one's own",
+    "separate": "separate songs of a rendition, or recordings of one's own",
     "score": "score estimates against references: of a rendition, or in two folders",
     "import-scores": "make a score table of museval's JSON files",
     "tables": "make a study's tables from scores",

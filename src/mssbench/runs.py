@@ -1,14 +1,18 @@
-"""The runs of a study: each experiment with each seed, named by what decides its results."""
+"""The runs of a study: each experiment with each seed and fold, named by what decides it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from mssbench import sweeps
-from mssbench.data.splits import check_songs
+from mssbench.cross_validation import check_rows, folds_of, in_fold, initial_fold
+from mssbench.data.splits import check_split
 from mssbench.errors import UserError
 from mssbench.models.registry import SEPARATORS, address_of, kind_of
 from mssbench.panning.fan import Fan
 from mssbench.provenance import digest, training_name
+from mssbench.scored_songs import HELD_OUT, TEST, scored_songs
 from mssbench.scoring.measures import MEASURES
 from mssbench.scoring.protocol import Protocol
 from mssbench.scoring.protocols import laid_over
@@ -28,7 +32,7 @@ MOST_TERMS = 3
 
 @dataclass(frozen=True)
 class Run:
-    """One experiment with one seed.
+    """One experiment with one seed and, where it is cross-validated, one fold.
 
     Its three names grow with what they depend on, so that a change of the scoring repeats the
     scoring alone, and studies that share an experiment share its weights.
@@ -45,6 +49,9 @@ class Run:
         initial: the run whose weights it begins with.
         sweep: the experiment that sweeps, of which this is one combination.
         swept: dotted key -> value of that combination.
+        songs: what it is scored on, ``test`` or ``held_out``.
+        pool: names what tables make of the held-out folds of one seed together; None where it is
+            a value of its own.
     """
 
     experiment: str
@@ -58,6 +65,13 @@ class Run:
     initial: "Run | None" = None
     sweep: str | None = None
     swept: dict[str, Any] = field(default_factory=dict)
+    songs: str = TEST
+    pool: str | None = None
+
+    @property
+    def fold(self) -> int | None:
+        """Return the fold that is held out; None of another split."""
+        return self.config.get("split", {}).get("fold")
 
     @property
     def trainings(self) -> list["Run"]:
@@ -104,6 +118,10 @@ class Run:
             "kind": kind_of(self.config["model"]["name"]),
             "loss": self.loss,
         }
+        if self.songs != TEST:
+            row |= {"songs": self.songs, "pool": self.pool}
+        if self.fold is not None:
+            row["fold"] = self.fold
         return row | {"sweep": self.sweep, "swept": self.swept} if self.sweep else row
 
 
@@ -118,7 +136,9 @@ def told(name: str, term: Config) -> str:
 
 
 def expand(study: Study, dataset: Config, seeds: list[int]) -> list[Run]:
-    """Return the runs of a study: each trained experiment once a seed, each untrained one once.
+    """Return the runs of a study: each untrained experiment once, each trained one once a seed.
+
+    A cross-validated one is trained once a seed and fold.
 
     Args:
         study: the resolved study.
@@ -127,23 +147,34 @@ def expand(study: Study, dataset: Config, seeds: list[int]) -> list[Run]:
 
     Raises:
         UserError: an experiment lacks a part, has one that its job would refuse or cannot begin
-            with the weights that it names, a sweep does not make different runs, or a table asks
-            for what none of its rows is scored with.
+            with the weights that it names, a sweep does not make different runs, a table asks
+            for what none of its rows is scored with, or rows are scored on different songs.
     """
     runs = []
     for name, experiment in study.experiments.items():
         if "model" not in experiment:
             raise UserError(f"experiment {name!r} lacks the key 'model', also in common")
         address_of(experiment["model"])  # refuses an unknown name
-        for seed in seeds if experiment["model"] in SEPARATORS else [None]:
-            runs.append(run_of(study, name, dataset, seed))
+        if experiment["model"] not in SEPARATORS:
+            runs.append(run_of(study, name, dataset, None))
+            continue
+        with naming(name):
+            folds = folds_of(experiment)
+        runs += [run_of(study, name, dataset, seed, fold=fold) for seed in seeds for fold in folds]
     sweeps.check_runs(study.name, runs)
     check_tables(study, runs)
+    check_rows(study, runs)
     return runs
 
 
 def run_of(
-    study: Study, name: str, dataset: Config, seed: int | None, above: tuple[str, ...] = ()
+    study: Study,
+    name: str,
+    dataset: Config,
+    seed: int | None,
+    above: tuple[str, ...] = (),
+    *,
+    fold: int | None = None,
 ) -> Run:
     """Resolve an experiment with one seed, after the one whose weights it begins with.
 
@@ -153,14 +184,16 @@ def run_of(
         dataset: what decides the data set's content.
         seed: the seed; None for an untrained method.
         above: the experiments that begin with this one, the first of them first.
+        fold: of a cross-validated experiment, the one that is held out.
 
     Raises:
         UserError: it cannot begin with what it names.
     """
     known = study.experiments | study.sources
-    experiment, way = known[name], (*above, name)
+    experiment, way = in_fold(known[name], fold), (*above, name)
+    pool = None if fold is None else f"{name}-s{seed}-folds"
     if not experiment.get("initial"):
-        return resolve(name, experiment, dataset, seed)
+        return resolve(name, experiment, dataset, seed, pool=pool)
     wanted = experiment["initial"]["experiment"]
     where = f"study {study.name}, experiment {name!r}: initial"
     if seed is None:
@@ -178,12 +211,19 @@ def run_of(
             f"{where}.experiment is {wanted!r}, whose model {known[wanted].get('model')} is not "
             "trained and has no weights; name a trained experiment"
         )
-    source = run_of(study, wanted, dataset, seed, way)
-    return resolve(name, experiment, dataset, seed, source)
+    begun = initial_fold(experiment.get("split", {}), known[wanted].get("split", {}), where)
+    source = run_of(study, wanted, dataset, seed, way, fold=begun)
+    return resolve(name, experiment, dataset, seed, source, pool=pool)
 
 
 def resolve(
-    name: str, experiment: Config, dataset: Config, seed: int | None, source: Run | None = None
+    name: str,
+    experiment: Config,
+    dataset: Config,
+    seed: int | None,
+    source: Run | None = None,
+    *,
+    pool: str | None = None,
 ) -> Run:
     """Name the weights, the estimates and the scores of one experiment with one seed.
 
@@ -193,9 +233,10 @@ def resolve(
         dataset: what decides the data set's content.
         seed: the seed; None for an untrained method.
         source: the run whose weights it begins with.
+        pool: names the values of all folds together, if they are scored on what they hold out.
 
     Raises:
-        UserError: the experiment lacks a part.
+        UserError: the experiment lacks a part, or has one that its job would refuse.
     """
     first = TRAINED if seed is not None else ("rendition",)
     for part in (*first, *SEPARATED, *SCORED):
@@ -217,6 +258,8 @@ def resolve(
         check_training(name, config)
         trained, stem = training_name(config), f"{stem}-s{seed}"
     config |= {part: experiment[part] for part in SEPARATED}
+    with naming(name):
+        songs = scored_songs(config)
     separated = f"{stem}-{digest(config)}"
     # Spelled out, so that a change of the protocol's entry is a change of the run.
     config["scoring"] = scored(name, experiment["scoring"])
@@ -233,7 +276,18 @@ def resolve(
         initial=source,
         sweep=swept.get("experiment"),
         swept=swept.get("values", {}),
+        songs=songs,
+        pool=pool if songs == HELD_OUT else None,
     )
+
+
+@contextmanager
+def naming(experiment: str) -> Iterator[None]:
+    """Let a UserError say which experiment it is about."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"experiment {experiment!r}: {error}") from None
 
 
 def rendition_name(rendition: Config) -> str:
@@ -277,11 +331,9 @@ def check_training(name: str, config: Config) -> None:
     Raises:
         UserError: naming the experiment and the key.
     """
-    try:
+    with naming(name):
         TrainingConfig.from_dict(config)
-        check_songs(config["split"], config["dataset"]["name"])
-    except UserError as error:
-        raise UserError(f"experiment {name!r}: {error}") from None
+        check_split(config["split"], config["dataset"]["name"])
 
 
 def scored(name: str, scoring: Config) -> Config:
@@ -290,11 +342,9 @@ def scored(name: str, scoring: Config) -> Config:
     Raises:
         UserError: naming the experiment and the key that a scoring would refuse.
     """
-    try:
+    with naming(name):
         Protocol.from_config(scoring)
         return laid_over(scoring)
-    except UserError as error:
-        raise UserError(f"experiment {name!r}: {error}") from None
 
 
 def check_tables(study: Study, runs: list[Run]) -> None:

@@ -1,7 +1,7 @@
 """How an experiment separates songs: its key ``separation``."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from mssbench.errors import UserError
 from mssbench.post_processing.chain import PostProcessing
@@ -24,6 +24,10 @@ class SeparationConfig(PostProcessing):
             random; 0 does not delay. Demucs takes 10.
         max_shift: delays are below this (samples; half a second in Demucs' paper), all different.
         shift_seed: seed of the delays.
+        songs: which songs of a rendition are separated, and so scored: its ``test`` songs, or
+            those ``held_out`` from the training, which are the fold of a cross-validation. By
+            default the fold where there is one, else the test songs. Of a method that is not
+            trained, all training songs are held out.
 
     Raises:
         UserError: the overlap is 1 or more, or there are more shifts than differ.
@@ -35,6 +39,7 @@ class SeparationConfig(PostProcessing):
     shifts: Annotated[int, Minimum(0)] = 0
     max_shift: Count = 22_050
     shift_seed: Annotated[int, Minimum(0)] = 0
+    songs: Literal["test", "held_out"] | None = None
 
     def __post_init__(self) -> None:
         if self.overlap >= 1:

@@ -1,4 +1,5 @@
-# The test songs, separated by each model, oracle or baseline.
+# The test songs, separated by each model, oracle or baseline; of a cross-validation the songs that
+# the fold holds out.
 
 
 rule separate:
@@ -27,7 +28,7 @@ rule separate:
             "mssbench.commands.separate", SEPARATED[wildcards.separated]
         ),
     message:
-        "Separating the test songs with {wildcards.separated}"
+        "Separating songs with {wildcards.separated}"
     shell:
         "mssbench separate --config {params.config:q} --rendition {input.rendition}"
         " {params.weights} --device {params.device} --threads {threads}"

@@ -1,8 +1,9 @@
-"""``mssbench separate``: separate the test songs of a rendition, or recordings of one's own."""
+"""``mssbench separate``: separate songs of a rendition, or recordings of one's own."""
 
 import argparse
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Separate recordings, or every test song of a rendition.
+    """Separate recordings, or the songs of a rendition that a configuration asks for.
 
     Raises:
         UserError: options are missing or do not go together, or what they name does not fit.
@@ -115,7 +116,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def separate_rendition(args: argparse.Namespace) -> None:
-    """Separate every test song and write what was made last.
+    """Separate the test songs, or those held out from training, and write what was made last.
 
     Raises:
         UserError: configuration, rendition, weights or device do not fit each other.
@@ -135,11 +136,12 @@ def separate_rendition(args: argparse.Namespace) -> None:
         raise UserError(f"--config lacks the key {missing[0]!r}; needed are {', '.join(PARTS)}")
     separation = structure(SeparationConfig, config["separation"], "separation")
     structure(ModelConfig, config["model"], "model")
-    for part in {"rendition", "training"} & config.keys():
+    for part in {"rendition", "split", "training"} & config.keys():
         if not isinstance(config[part], dict):
             raise UserError(f"{part} is {config[part]!r}; it must be a map of keys")
     rendition = Rendition.open(args.rendition)
     check_rendition(rendition, config["rendition"], args.rendition)
+    songs = chosen_songs(rendition, config, args.rendition)
     torch.set_num_threads(args.threads)
     device = choose_device(args.device)
     trained = {key: value for key, value in config.items() if key != "separation"}
@@ -149,14 +151,16 @@ def separate_rendition(args: argparse.Namespace) -> None:
     for leftover in args.out.parent.glob("*/.*.partial.wav"):
         leftover.unlink()  # of a killed run
     normalise = config.get("training", {}).get("normalise") == "song"
-    separate_songs(model, rendition, separation, args.out, device=device, normalise=normalise)
+    separate_songs(
+        model, rendition, songs, separation, args.out, device=device, normalise=normalise
+    )
 
 
 def check_rendition(rendition: "Rendition", wanted: dict[str, Any], manifest: Path) -> None:
     """Check that a rendition is the wanted one.
 
     Raises:
-        UserError: its rate, channels or format are others, or it has no test song.
+        UserError: its rate, channels or format are others.
     """
     rate, channels, stored_as = rendition.rate, rendition.channels, rendition.sample_format
     found = {"rate": rate, "channels": channels, "format": stored_as}
@@ -167,18 +171,42 @@ def check_rendition(rendition: "Rendition", wanted: dict[str, Any], manifest: Pa
             f"{manifest} is {rate} Hz {channels} {stored_as}, the configuration's rendition "
             f"is {wanted}; prepare that one, or change the configuration"
         )
-    if not test_songs(rendition):
-        raise UserError(f"{manifest} has no song of the subset test; give a data set that has some")
 
 
-def test_songs(rendition: "Rendition") -> list["RenditionSong"]:
-    """Return the songs to separate; training songs never are."""
-    return [song for song in rendition.songs if song.subset == "test"]
+def chosen_songs(
+    rendition: "Rendition", config: dict[str, Any], manifest: Path
+) -> list["RenditionSong"]:
+    """Return the songs to separate: no song that has trained the model is among them.
+
+    Args:
+        rendition: has the songs.
+        config: the resolved configuration, whose ``separation.songs`` and ``split`` decide.
+        manifest: the rendition's file, which messages name.
+
+    Raises:
+        UserError: there is none, or the split holds none out.
+    """
+    from mssbench.data.splits import split_songs
+    from mssbench.scored_songs import HELD_OUT, scored_songs
+
+    subset = "test"
+    if scored_songs(config) == HELD_OUT:
+        if "split" in config:
+            return list(split_songs(rendition, config["split"]).held_out)
+        subset = "train"
+    # Changed copies are none of the data set's songs.
+    songs = [song for song in rendition.songs if song.subset == subset and song.origin is None]
+    if not songs:
+        raise UserError(
+            f"{manifest} has no song of the subset {subset}; give a data set that has some"
+        )
+    return songs
 
 
 def separate_songs(
     model: "Model",
     rendition: "Rendition",
+    songs: Sequence["RenditionSong"],
     separation: "SeparationConfig",
     out: Path,
     *,
@@ -194,7 +222,6 @@ def separate_songs(
     from mssbench.estimate_files import sha256, write_estimates
     from mssbench.separation import separate_song, targets_of
 
-    songs = test_songs(rendition)
     targets, samples = targets_of(model), sum(song.samples for song in songs)
     require_free(out.parent, 4 * samples * rendition.channel_count * len(targets), "separating")
     entries = []

@@ -108,11 +108,12 @@ def train_and_write(
     from mssbench.training import checkpoint
     from mssbench.training.config import TrainingConfig
     from mssbench.training.distributed import joined
-    from mssbench.training.initial import begun_with, read_initial
+    from mssbench.training.initial import begun_with, read_initial, require_same_fold
     from mssbench.training.loop import train
 
     config, initial = TrainingConfig.from_dict(resolved), None
     if args.initial is not None:
+        require_same_fold(args.initial, config.split)
         initial, source = read_initial(args.initial)
         config = begun_with(config, source, args.parts)
     elif args.parts:

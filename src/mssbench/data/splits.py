@@ -13,6 +13,9 @@ from mssbench.errors import UserError
 
 Songs = tuple[RenditionSong, ...]
 
+FOLDS = "folds"
+"""The kind of split of a cross-validation."""
+
 # The validation songs that MUSDB18's authors chose among its 100 training songs
 # (the musdb package, configs/mus.yaml).
 MUSDB14 = (
@@ -41,6 +44,8 @@ class Split:
         train: songs whose audio trains.
         valid: songs of the training subset that choose the epoch; may be empty.
         test: songs of the test subset.
+        held_out: songs of the training subset that neither train nor validate, so that the model
+            can be scored on them; empty but for a fold of a cross-validation.
 
     Raises:
         UserError: a test song would train or validate (or the other way round), or two of the
@@ -51,9 +56,15 @@ class Split:
     train: Songs
     valid: Songs
     test: Songs
+    held_out: Songs = ()
 
     def __post_init__(self) -> None:
-        parts = {"train": self.train, "valid": self.valid, "test": self.test}
+        parts = {
+            "train": self.train,
+            "valid": self.valid,
+            "test": self.test,
+            "held_out": self.held_out,
+        }
         for part, songs in parts.items():
             subset = "test" if part == "test" else "train"
             for song in songs:
@@ -98,22 +109,18 @@ def split_songs(rendition: Rendition, spec: Mapping[str, Any]) -> Split:
         rendition: an opened rendition.
         spec: ``{"kind": "musdb14"}`` (MUSDB18's 14 validation songs), ``{"kind": "random",
             "train_share": 0.75, "seed": 1337}`` (that share of the training songs trains, at
-            least one song trains and one validates) or ``{"kind": "all"}`` (no validation).
+            least one song trains and one validates), ``{"kind": "all"}`` (no validation) or
+            ``{"kind": "folds", "folds": 10, "fold": 0, "seed": 1337}`` (the training songs are
+            drawn into folds whose sizes differ by one at most; this one, counted from 0, is held
+            out and the others train, without validation).
 
     Raises:
         UserError: an unknown kind or key, a value out of range, songs too few or not there, or
             what ``Split`` refuses.
     """
-    kind = spec.get("kind")
-    if kind not in _KINDS:
-        raise UserError(f"split.kind: found {kind!r}; allowed are {', '.join(_KINDS)}")
-    choose, keys = _KINDS[kind]
+    check_split(spec)
     given = {key: value for key, value in spec.items() if key != "kind"}
-    if set(given) != set(keys):
-        raise UserError(
-            f"split: kind {kind} takes {', '.join(keys) or 'no other key'}; "
-            f"found {', '.join(map(str, given)) or 'none'}"
-        )
+    choose, _ = _KINDS[spec["kind"]]
     candidates = tuple(song for song in rendition.songs if song.subset == "train")
     songs = tuple(song for song in candidates if song.origin is None)
     if not songs:
@@ -121,27 +128,59 @@ def split_songs(rendition: Rendition, spec: Mapping[str, Any]) -> Split:
             f"{rendition.folder}: no song of the train subset, so nothing can be trained; "
             "use a data set with a train folder"
         )
-    valid = choose(songs, **given)
-    trained = {song.name for song in songs} - valid
+    chosen = choose(songs, **given)
+    trained = {song.name for song in songs} - chosen
+    kept = tuple(song for song in songs if song.name in chosen)
+    is_fold = spec["kind"] == FOLDS
     return Split(
         train=tuple(song for song in candidates if _original(song) in trained),
-        valid=tuple(song for song in songs if song.name in valid),
+        valid=() if is_fold else kept,
         test=tuple(song for song in rendition.songs if song.subset == "test"),
+        held_out=kept if is_fold else (),
     )
 
 
-def check_songs(spec: Mapping[str, Any], dataset: str) -> None:
-    """Check that a data set of the catalogue has the songs that ``spec`` names, before it is there.
+def check_split(spec: Mapping[str, Any], dataset: str = "") -> None:
+    """Check what can be checked of a split before there are songs.
+
+    Args:
+        spec: as `split_songs` takes it.
+        dataset: name of the data set, if it is known.
 
     Raises:
-        UserError: the data set is known and not one of MUSDB18's, whose songs ``spec`` asks for.
+        UserError: an unknown kind or key, a number of folds, a fold or their seed out of range, or
+            a data set of the catalogue that has not the songs which the split names.
     """
-    if spec.get("kind") == "musdb14" and dataset in CATALOGUE and not dataset.startswith("musdb18"):
+    kind = spec.get("kind")
+    if kind not in _KINDS:
+        raise UserError(f"split.kind: found {kind!r}; allowed are {', '.join(_KINDS)}")
+    _, keys = _KINDS[kind]
+    given = {key: value for key, value in spec.items() if key != "kind"}
+    if set(given) != set(keys):
+        raise UserError(
+            f"split: kind {kind} takes {', '.join(keys) or 'no other key'}; "
+            f"found {', '.join(map(str, given)) or 'none'}"
+        )
+    if kind == "musdb14" and dataset in CATALOGUE and not dataset.startswith("musdb18"):
         raise UserError(
             f"split.kind musdb14 names songs of MUSDB18, and the data set is {dataset}; take "
             f"{', '.join(name for name in CATALOGUE if name.startswith('musdb18'))} or another "
             f"split: {', '.join(kind for kind in _KINDS if kind != 'musdb14')}"
         )
+    if kind == FOLDS:
+        _require_whole("folds", given["folds"], 2)
+        _require_whole("fold", given["fold"], 0)
+        _require_whole("seed", given["seed"], 0)
+        if given["fold"] >= given["folds"]:
+            raise UserError(
+                f"split.fold: found {given['fold']}; of {given['folds']} folds, allowed are 0 to "
+                f"{given['folds'] - 1}"
+            )
+
+
+def _require_whole(key: str, value: Any, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise UserError(f"split.{key}: found {value!r}; allowed is an integer of {least} or more")
 
 
 def _names(songs: Iterable[RenditionSong]) -> list[str]:
@@ -163,8 +202,7 @@ def _random(songs: Songs, train_share: Any, seed: Any) -> set[str]:
     is_share = isinstance(train_share, int | float) and 0 < train_share < 1
     if not is_share:
         raise UserError(f"split.train_share: found {train_share!r}; allowed is 0 < share < 1")
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        raise UserError(f"split.seed: found {seed!r}; allowed is an integer of 0 or more")
+    _require_whole("seed", seed, 0)
     names = _names(songs)
     if len(names) < 2:
         raise UserError(
@@ -180,8 +218,20 @@ def _all(songs: Songs) -> set[str]:
     return set()
 
 
+def _folds(songs: Songs, folds: int, fold: int, seed: int) -> set[str]:
+    names = _names(songs)
+    if folds > len(names):
+        raise UserError(
+            f"split.folds: found {folds}; the data set has {len(names)} training songs, and each "
+            "fold needs one: give fewer folds"
+        )
+    shuffled = np.random.default_rng(seed).permutation(names).tolist()
+    return set(shuffled[fold::folds])
+
+
 _KINDS: dict[str, tuple[Callable[..., set[str]], tuple[str, ...]]] = {
     "musdb14": (_musdb14, ()),
     "random": (_random, ("train_share", "seed")),
     "all": (_all, ()),
+    FOLDS: (_folds, ("folds", "fold", "seed")),
 }

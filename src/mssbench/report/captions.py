@@ -84,12 +84,14 @@ def seeds_line(table: Table) -> str:
     trained = [
         line for block in blocks for line in block.lines if line.experiment.kind == "trained"
     ]
-    seeds = [len(line.experiment.rows) for line in trained]
+    seeds = [len(line.experiment.scored) for line in trained]
     if not seeds:
         return ""
     if max(seeds) == 1:
         return "One seed."
-    return f"Mean ± standard deviation over {span(seeds, 'seed')}."
+    # Folds whose models are scored on test songs are values of their own, as seeds are.
+    folds = any(row.fold is not None for line in trained for row in line.experiment.rows)
+    return f"Mean ± standard deviation over {span(seeds, 'model' if folds else 'seed')}."
 
 
 def imported_notes(experiments: Iterable[Experiment]) -> list[str]:
@@ -99,6 +101,29 @@ def imported_notes(experiments: Iterable[Experiment]) -> list[str]:
         return []
     named = ", ".join(f"{row.label} ({row.imported})" for row in rows)
     return [f"Imported from museval's files, of windows like the others': scores of {named}."]
+
+
+def fold_notes(experiments: Iterable[Experiment]) -> list[str]:
+    """Return what the values of cross-validated experiments are of, one sentence a way."""
+    labels: dict[str, list[str]] = {}
+    for each in experiments:
+        row = each.rows[0]
+        if row.fold is None and not each.is_held_out:
+            continue
+        models = span([len({row.fold for row in each.rows})], "model")
+        if row.fold is None:
+            way = "scored on the training songs, as nothing is trained"
+        elif not each.is_held_out:
+            way = f"means over {models} a seed, each trained without one fold of the training songs"
+        elif row.pool:
+            way = (
+                f"cross-validated with {models} a seed; each training song is scored once, by the "
+                "model that was not trained on its fold, and all folds enter one value"
+            )
+        else:
+            way = f"scored on fold {row.fold} of the training songs, which it was not trained on"
+        labels.setdefault(way, []).append(each.label)
+    return [f"{', '.join(names)}: {way}." for way, names in labels.items()]
 
 
 def source_line(entry: Published) -> str:

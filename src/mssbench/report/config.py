@@ -9,6 +9,7 @@ from typing import Any
 from mssbench.errors import UserError
 from mssbench.report.aggregate import require
 from mssbench.report.schema import SCHEMA
+from mssbench.scored_songs import TEST
 from mssbench.validation import validate
 
 # The data sets whose test songs are those of the papers, and the scale at which a study trains
@@ -35,6 +36,9 @@ class Row:
         imported: where its scores are imported from; empty of our own.
         sweep: the experiment that sweeps, of which this is one combination.
         swept: dotted key -> value of that combination.
+        songs: what it is scored on, ``test`` songs or those ``held_out`` from the training.
+        fold: which fold of the training songs is held out; None of no cross-validation.
+        pool: names the scores of all folds together; empty where the run has values of its own.
     """
 
     experiment: str
@@ -49,6 +53,14 @@ class Row:
     imported: str = ""
     sweep: str | None = None
     swept: dict[str, Any] = field(default_factory=dict)
+    songs: str = TEST
+    fold: int | None = None
+    pool: str = ""
+
+    @property
+    def turn(self) -> str:
+        """Return what tells it from other rows of its experiment: the seed, and ``/fold``."""
+        return f"{self.seed}" if self.fold is None else f"{self.seed}/{self.fold}"
 
 
 @dataclass(frozen=True)
@@ -70,7 +82,7 @@ class Published:
 
 @dataclass(frozen=True)
 class Experiment:
-    """The rows of an experiment: one a seed."""
+    """The rows of an experiment: one a seed, of a cross-validation one a seed and fold."""
 
     name: str
     label: str
@@ -81,6 +93,19 @@ class Experiment:
     def is_bound(self) -> bool:
         """Return whether it is no system, but a lower or upper bound of what one can reach."""
         return self.kind == "bound"
+
+    @property
+    def is_held_out(self) -> bool:
+        """Return whether it is scored on training songs that were held out, not on test songs."""
+        return self.rows[0].songs != TEST
+
+    @property
+    def scored(self) -> list[str]:
+        """Return the names of its values in score tables: one a seed, or a model.
+
+        The folds that a seed's models have held out make one value together.
+        """
+        return list(dict.fromkeys(row.pool or row.id for row in self.rows))
 
 
 @dataclass(frozen=True)
@@ -105,10 +130,11 @@ class ReportConfig:
         return self.dataset in PAPER_DATASETS and self.scale == PAPER_SCALE
 
     def experiments(self, names: Sequence[str] | None = None) -> list[Experiment]:
-        """Return the experiments called ``names`` (all by default): systems, then bounds.
+        """Return the experiments called ``names``: systems, then bounds.
 
         Both come in the study's order, whatever the order of ``names``. The name of one that sweeps
-        stands for all of its combinations.
+        stands for all of its combinations. Without names it is all of them, or, where some are
+        scored on test songs and some on held-out ones, which compare with nothing, the former.
 
         Raises:
             UserError: the study has no such experiment.
@@ -123,6 +149,9 @@ class ReportConfig:
             for name, rows in groups.items()
             if names is None or known[name].intersection(names)
         ]
+        tested = [each for each in chosen if not each.is_held_out]
+        if names is None and not all(each.rows[0].imported for each in tested):
+            chosen = tested
         return sorted(chosen, key=lambda experiment: experiment.is_bound)
 
 
@@ -169,6 +198,9 @@ def parse_config(content: dict[str, Any], where: str = "config") -> ReportConfig
             imported=row.get("imported", ""),
             sweep=row.get("sweep"),
             swept=row.get("swept", {}),
+            songs=row.get("songs", TEST),
+            fold=row.get("fold"),
+            pool=row.get("pool") or "",
         )
         for row in content["rows"]
     ]

@@ -215,4 +215,4 @@ def read_part(file: Path, label: str, start: float, seconds: float) -> Signal:
 def label_of(system: Experiment) -> str:
     """Return the system's label, with the seed where it has several."""
     several: Sequence[Any] = system.rows[1:]
-    return f"{system.label} (seed {system.rows[0].seed})" if several else system.label
+    return f"{system.label} (seed {system.rows[0].turn})" if several else system.label

@@ -106,12 +106,15 @@ def optional(table: Table, line: Line, cell: Cell, unit: str) -> dict[str, str]:
 
 
 def origin(table: Table, line: Line) -> dict[str, str]:
-    """Return the columns that lead to the runs, seed by seed; those of unknown things are empty."""
+    """Return the columns that lead to the runs, seed by seed; those of unknown things are empty.
+
+    A seed of a cross-validation is followed by the fold, as in ``0/3``.
+    """
     rows = line.experiment.rows
     known = [table.origins[row.id] for row in rows if row.id in table.origins]
     return {
         "runs": " ".join(row.id for row in rows),
-        "seeds": " ".join(str(row.seed) for row in rows if row.seed is not None),
+        "seeds": " ".join(row.turn for row in rows if row.seed is not None),
         "scores": " ".join(each.scores for each in known if each.scores),
         "data": " ".join(dict.fromkeys(each.data for each in known if each.data)),
         "commit": " ".join(dict.fromkeys(each.commit for each in known if each.commit)),

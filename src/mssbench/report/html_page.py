@@ -25,9 +25,9 @@ a { color: inherit; text-decoration-color: #888; }
 """
 
 RUNS = (
-    "A value, or the number of its seed, leads to the scores of its run and names it; the end of "
-    "the name is the digest of its configuration. Once the study is in MLflow, the run's tag "
-    "<code>scored</code> has that name there."
+    "A value, or the number of its seed (of a fold: seed/fold), leads to the scores of its run and "
+    "names it; the end of the name is the digest of its configuration. Once the study is in "
+    "MLflow, the run's tag <code>scored</code> has that name there."
 )
 
 
@@ -49,7 +49,7 @@ class HtmlDialect(Dialect):
         rows = line.experiment.rows
         if len(rows) == 1:
             return self.link(rows[0], text)
-        seeds = " ".join(self.link(row, str(row.seed)) for row in rows)
+        seeds = " ".join(self.link(row, row.turn) for row in rows)
         return f'{text} <small class="seeds">({seeds})</small>'
 
     def link(self, row: Row, text: str) -> str:
@@ -58,6 +58,7 @@ class HtmlDialect(Dialect):
         parts = [
             f"run {row.id}",
             "" if row.seed is None else f"seed {row.seed}",
+            "" if row.fold is None else f"fold {row.fold}",
             f"data {origin.data}" if origin.data else "",
             f"commit {origin.commit}" if origin.commit else "",
         ]

@@ -1,7 +1,7 @@
 """The notes below a table: what its values, marks and columns mean."""
 
 from mssbench.report.aggregate import WHOLE_SONG_NAMES
-from mssbench.report.captions import imported_notes, span
+from mssbench.report.captions import fold_notes, imported_notes, span
 from mssbench.report.cells import Table
 from mssbench.report.config import Experiment
 from mssbench.report.intervals import POOLS
@@ -43,6 +43,7 @@ def notes(table: Table) -> list[str]:
         *whole_song_notes(table),
         *nan_song_notes(table),
         *imported_notes(experiments_of(table)),
+        *fold_notes(experiments_of(table)),
     ]
     if table.ranking is not None:
         found.insert(0, f"Rank: by the {table.ranking}, mean over seeds, the highest first.")
@@ -111,8 +112,10 @@ def cost_notes(table: Table) -> list[str]:
     costs = [
         cost for block in table.blocks[:1] for line in block.lines for cost in line.costs.items()
     ]
+    folds = any(row.fold is not None for each in experiments_of(table) for row in each.rows)
+    over = "seeds and folds" if folds else "seeds"
     parts = [
-        f"{kind.capitalize()}: {COST_MEANINGS[kind]}, mean over seeds." for kind in table.costs
+        f"{kind.capitalize()}: {COST_MEANINGS[kind]}, mean over {over}." for kind in table.costs
     ]
     devices = sorted({device for _, cost in costs for device in cost.devices})
     if devices:

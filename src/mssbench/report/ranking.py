@@ -56,7 +56,7 @@ def ranked(
         raise UserError(f"rank_by: {error}") from None
     found: Mapping[Any, float] = dict(zip(values["run"], values["value"], strict=True))
     means = {
-        each.name: fmean(found.get(row.id, math.nan) for row in each.rows) for each in experiments
+        each.name: fmean(found.get(run, math.nan) for run in each.scored) for each in experiments
     }
     counted = {
         each.name: means[each.name]

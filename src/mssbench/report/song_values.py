@@ -24,7 +24,7 @@ def require_scores(
     Raises:
         UserError: naming what has none, and what has.
     """
-    runs = [row.id for each in experiments for row in each.rows]
+    runs = [name for each in experiments for name in each.scored]
     require_runs(scores, runs)
     there = scores[scores["run"].isin(runs)]
     require("targets", targets, there["target"].unique())
@@ -51,7 +51,7 @@ def song_values(
         A row a song, by name, and a column an experiment that has such scores, in the order of
         ``experiments``; dB, NaN where a song has no value.
     """
-    owners = {row.id: each.name for each in experiments for row in each.rows}
+    owners = {name: each.name for each in experiments for name in each.scored}
     chosen = scores["run"].isin(list(owners)) & (scores["target"] == target)
     each_song = song_means if within == "mean" else song_medians
     found = each_song(scores[chosen & (scores["metric"] == metric)])

@@ -11,6 +11,7 @@ import pandas as pd
 from mssbench.data.rendition import Rendition
 from mssbench.errors import UserError
 from mssbench.report.config import Experiment
+from mssbench.report.pooling import pooled
 from mssbench.report.scores import Scoring, gather_scores, gather_windows
 
 
@@ -35,20 +36,27 @@ class Sources:
     def scores_of(self, experiments: Sequence[Experiment]) -> tuple[pd.DataFrame, Scoring]:
         """Return the scores of experiments and the one protocol that they were made with.
 
+        Runs are named as in ``Experiment.scored``.
+
         Raises:
             UserError: an experiment has no scores, or their protocols differ.
         """
-        return gather_scores(self.scores, ids_of(experiments))
+        scores, protocol = gather_scores(self.scores, ids_of(experiments))
+        return pooled(scores, experiments), protocol
 
     def windows_of(
         self, experiments: Sequence[Experiment]
     ) -> tuple[pd.DataFrame, dict[str, Scoring]]:
         """Return the scores of experiments, and how each run was scored.
 
+        Runs are named as in ``Experiment.scored``.
+
         Raises:
             UserError: an experiment has no scores, or their protocols differ in more than windows.
         """
-        return gather_windows(self.scores, ids_of(experiments))
+        scores, protocols = gather_windows(self.scores, ids_of(experiments))
+        rows = [row for each in experiments for row in each.rows if row.pool]
+        return pooled(scores, experiments), protocols | {r.pool: protocols[r.id] for r in rows}
 
     def rendition(self) -> Rendition:
         """Return the true sources.

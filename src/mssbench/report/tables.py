@@ -45,7 +45,8 @@ def make_table(
             the share of intervals that hold the true value), test (the keys of ``Significance``)
             and columns (keys of ``COSTS``).
         config: the study.
-        scores: tidy score table of its runs, others may be among them.
+        scores: tidy score table of its runs by the names in ``Experiment.scored``, others may be
+            among them.
         protocol: how the scores were made.
         sources: files that the costs are read from.
         origins: where scores are from, by run.
@@ -55,7 +56,7 @@ def make_table(
             in no file, a test is impossible, or two published values claim one cell.
     """
     experiments = config.experiments(definition.get("rows"))
-    ids = [row.id for experiment in experiments for row in experiment.rows]
+    ids = [name for experiment in experiments for name in experiment.scored]
     require_runs(scores, ids)
     scores = scores[scores["run"].isin(ids)]
     ranking, ranks = None, dict[str, int]()
@@ -113,7 +114,7 @@ def cells_of(
     cells = {}
     for target, metric, aggregation in product(targets, metrics, aggregations):
         for each in experiments:
-            keys = ((row.id, target, metric, aggregation) for row in each.rows)
+            keys = ((run, target, metric, aggregation) for run in each.scored)
             entries = [found[key] for key in keys if key in found]
             key = each.name, target, metric, aggregation
             if entries:
@@ -128,7 +129,7 @@ def add_intervals(
     confidence: float,
 ) -> dict[CellKey, Cell]:
     """Return ``cells`` with their confidence intervals over songs."""
-    runs = {each.name: [row.id for row in each.rows] for each in experiments}
+    runs = {each.name: each.scored for each in experiments}
     parts = dict(list(scores.groupby(["target", "metric"], observed=True)))
     return {
         (name, target, metric, aggregation): replace(

@@ -1,7 +1,7 @@
 """Short excerpts to listen to on a run's page."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 def write_excerpt(renditions: Iterable[Rendition], estimates: Path, folder: Path) -> str:
     """Write estimate, target and mixture of the first test song's loudest vocals to ``folder``.
 
+    Where songs held out from the training were separated instead, it is the first of these.
     Where no vocals are estimated, it is the first source that is. They are 16-bit FLAC files of at
     most 8 s, turned down together where one of them would clip, so that their levels compare.
 
@@ -33,8 +34,9 @@ def write_excerpt(renditions: Iterable[Rendition], estimates: Path, folder: Path
     Raises:
         UserError: the estimates lack the song, or all of its sources.
     """
+    listed = {entry.name for entry in read_estimates(estimates)}
     for rendition in renditions:
-        song = next(song for song in rendition.songs if song.subset == "test")
+        song = heard_song(rendition, listed)
         target, file = estimate_of(estimates, song, rendition.stems)
         info = soundfile.info(file)
         made_of = (rendition.rate, rendition.channel_count, song.samples)
@@ -43,6 +45,14 @@ def write_excerpt(renditions: Iterable[Rendition], estimates: Path, folder: Path
             return f"{song.name}, {start:.1f} s to {end:.1f} s"
     log.info("%s: no excerpt, because its rendition is not given", estimates)
     return ""
+
+
+def heard_song(rendition: Rendition, listed: Collection[str]) -> RenditionSong:
+    """Return the first test song or, where no test song is listed, the first song that is."""
+    tests = [song for song in rendition.songs if song.subset == "test"]
+    if any(song.name in listed for song in tests):
+        return tests[0]
+    return next((song for song in rendition.songs if song.name in listed), rendition.songs[0])
 
 
 def cut(

@@ -1,7 +1,7 @@
 """A finished study in MLflow: scores, figures, tables and excerpts on each of its runs."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,6 +10,7 @@ from mssbench.data.rendition import Rendition
 from mssbench.report.aggregate import aggregate
 from mssbench.report.config import ReportConfig, Row
 from mssbench.report.scores import gather_windows
+from mssbench.scored_songs import HELD_OUT, TEST
 from mssbench.sweeps import tags as sweep_tags
 from mssbench.tracking.connection import reach
 from mssbench.tracking.excerpt import write_excerpt
@@ -63,7 +64,7 @@ def publish(
     connected = reach(uri)
     # The trainings' own words come first: the runs that they make are those that are looked for.
     sync(uri)
-    medians = medians_of(scores)
+    medians = medians_of(scores, {row.id for row in study.rows if row.songs == HELD_OUT})
     opened = [Rendition.open(manifest) for manifest in renditions]
     separated = {path.parent.name: path for path in estimates}
     trained = {path.parent.name: path for path in weights}
@@ -140,7 +141,8 @@ def tags_of(study: ReportConfig, row: Row, before: Mapping[str, str]) -> dict[st
     }
     if row.sweep is not None:
         tags["sweep"] = joined(before.get("sweep", ""), row.sweep)
-    return tags if row.seed is None else {**tags, "seed": row.seed}
+    numbers = {"seed": row.seed, "fold": row.fold}
+    return tags | {name: number for name, number in numbers.items() if number is not None}
 
 
 def joined(names: str, name: str) -> str:
@@ -148,15 +150,20 @@ def joined(names: str, name: str) -> str:
     return ", ".join(sorted({each for each in names.split(", ") if each} | {name}))
 
 
-def medians_of(scores: Sequence[Path]) -> dict[str, Mapping[str, float]]:
-    """Return each run's song-wise medians (dB), named as in ``test/SDR/vocals``."""
+def medians_of(scores: Sequence[Path], held_out: Collection[str]) -> dict[str, Mapping[str, float]]:
+    """Return each run's song-wise medians (dB), named as in ``test/SDR/vocals``.
+
+    Those of the runs in ``held_out``, on songs that no other run has, are ``held_out/...``.
+    """
     table, _ = gather_windows(scores)
     targets, metrics = table["target"].unique(), table["metric"].unique()
     medians = aggregate(table, list(targets), list(metrics), [AGGREGATION])
     named: dict[str, dict[str, float]] = {}
     for row in medians.to_dict("records"):
-        name = f"test/{row['metric']}/{row['target']}"
-        named.setdefault(str(row["run"]), {})[name] = float(row["value"])
+        run = str(row["run"])
+        songs = HELD_OUT if run in held_out else TEST
+        name = f"{songs}/{row['metric']}/{row['target']}"
+        named.setdefault(run, {})[name] = float(row["value"])
     return dict(named)
 
 

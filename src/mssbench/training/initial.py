@@ -4,9 +4,11 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 
+from mssbench.data.splits import FOLDS
 from mssbench.errors import UserError
 from mssbench.models.weights import opened, read_tensors
 from mssbench.provenance import training_name
@@ -27,6 +29,28 @@ def read_initial(file: Path) -> tuple[dict[str, Tensor], str]:
     if {"model", "seed"} <= config.keys():
         return weights, training_name(config)
     return weights, f"weights-{_digest(dict(sorted(weights.items())))}"
+
+
+def require_same_fold(file: Path, split: Mapping[str, Any]) -> None:
+    """Refuse weights that may know the songs which a fold holds out.
+
+    Args:
+        file: ``.safetensors`` of the run to begin with.
+        split: of the training that begins with it.
+
+    Raises:
+        UserError: the split is of kind ``folds`` and the weights were not trained with it, or do
+            not say with what.
+    """
+    if split.get("kind") != FOLDS:
+        return
+    with opened(file) as content:
+        found = json.loads((content.metadata() or {}).get("config", "{}")).get("split")
+    if found != split:
+        raise UserError(
+            f"{file}: its split is {found}, so its weights may know songs that the training's, "
+            f"{dict(split)}, holds out; begin with weights of the same split"
+        )
 
 
 def begun_with(config: TrainingConfig, run: str, parts: Sequence[str]) -> TrainingConfig:

@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mssbench.report.captions import data_line, imported_notes, span, warning
+from mssbench.report.captions import data_line, fold_notes, imported_notes, span, warning
 from mssbench.report.config import Experiment, ReportConfig
 from mssbench.report.figures.style import (
     GREY,
@@ -118,14 +118,14 @@ def explanation(
     shown: Sequence[pd.DataFrame],
 ) -> str:
     """Return what points and boxes are, on which data, and how many songs cannot be drawn."""
-    several = max(len(system.rows) for system in systems) > 1
+    several = max(len(system.scored) for system in systems) > 1
     tracks = span([len(set().union(*(values.index for values in shown)))], "song")
     missing = sum(int((~np.isfinite(values.to_numpy())).sum()) for values in shown)
     parts = [
         f"Points: {tracks}, each its median over windows{', averaged over seeds' * several}; ",
         "boxes: quartiles and median; whiskers: at most 1.5 interquartile ranges; ",
         f"{kinds_line(systems)}. ",
-        *(f"{sentence} " for sentence in imported_notes(systems)),
+        *(f"{sentence} " for sentence in [*imported_notes(systems), *fold_notes(systems)]),
         f"{protocol}; {data_line(config)}. ",
         f"{span([missing], 'value')} without a finite median not drawn. " if missing else "",
         warning(config, protocol),

@@ -193,5 +193,6 @@ def explain_lines(figure: Figure) -> None:
 def explanation(systems: Sequence[Experiment], config: ReportConfig) -> str:
     """Return what bands are, and on which data."""
     seeds = max(len(system.rows) for system in systems)
-    bands = "Lines: mean over seeds; bands: their range; thin: seeds that outlast another. "
+    what = "models" if any(row.fold is not None for s in systems for row in s.rows) else "seeds"
+    bands = f"Lines: mean over {what}; bands: their range; thin: {what} that outlast another. "
     return f"{bands if seeds > 1 else ''}D{data_line(config)[1:]}."

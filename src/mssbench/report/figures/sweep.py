@@ -73,7 +73,7 @@ def draw_sweep(
     lines = sweeps_of(experiments, key)
     shown = [each for line in lines for each in line.points.values()]
     metrics = definition.get("metrics", ["SDR"])
-    there = scores[scores["run"].isin([row.id for each in shown for row in each.rows])]
+    there = scores[scores["run"].isin([name for each in shown for name in each.scored])]
     targets = definition.get("targets") or sorted(there["target"].unique())
     require_scores(scores, shown, targets, metrics)
     figure = new_figure(PAGE, HEIGHT)

@@ -122,7 +122,7 @@ def series(
 ) -> Series:
     """Return the values of experiments that share their estimates, by window length."""
     values = song_values(scores, group, target, metric)
-    lengths = {each.name: protocols[each.rows[0].id].window for each in group}
+    lengths = {each.name: protocols[each.scored[0]].window for each in group}
     found = []
     for name in sorted(values.columns, key=lengths.__getitem__):
         interval = bootstrap(values[name].to_numpy(dtype=float))
