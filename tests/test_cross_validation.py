@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 from torch import zeros
 
 from mssbench.errors import UserError
-from mssbench.runs import expand, trained_part
+from mssbench.run_parts import trained_part
+from mssbench.runs import expand
 from mssbench.study import Studies
 from mssbench.study import overlay as laid_over
 from mssbench.training.initial import require_same_fold

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from mssbench.cli import main
-from mssbench.runs import expand, separated_part, trained_part
+from mssbench.run_parts import separated_part, trained_part
+from mssbench.runs import expand
 from mssbench.study import Studies
 
 ROOT = Path(__file__).parent.parent

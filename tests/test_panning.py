@@ -9,7 +9,7 @@ from mssbench.data.songs import Dataset
 from mssbench.errors import UserError
 from mssbench.panning.fan import Fan, pan_and_delay
 from mssbench.panning.songs import pan_songs
-from mssbench.runs import pan_options, rendition_name
+from mssbench.run_parts import pan_options, rendition_name
 
 
 @given(st.floats(0, 90), st.integers(0, 2**31))

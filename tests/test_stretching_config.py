@@ -10,7 +10,8 @@ from mssbench.data.rendition import Rendition
 from mssbench.data.songs import STEMS
 from mssbench.data.splits import split_songs
 from mssbench.errors import UserError
-from mssbench.runs import expand, stretch_options
+from mssbench.run_parts import stretch_options
+from mssbench.runs import expand
 from mssbench.stretching.config import StretchingConfig
 from mssbench.stretching.need import needed_bytes
 from mssbench.stretching.offline import stretch_songs

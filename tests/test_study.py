@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from mssbench.errors import UserError
-from mssbench.runs import expand, separated_part, trained_part
+from mssbench.run_parts import separated_part, trained_part
+from mssbench.runs import expand
 from mssbench.study import Studies, overlay
 
 WORKFLOW = Path(__file__).parent.parent / "workflow"

@@ -1,30 +1,17 @@
 """The runs of a study: each experiment with each seed and fold, named by what decides it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from mssbench import sweeps
 from mssbench.cross_validation import check_rows, folds_of, in_fold, initial_fold
-from mssbench.data.splits import check_split
 from mssbench.errors import UserError
 from mssbench.models.registry import SEPARATORS, address_of, kind_of
-from mssbench.panning.fan import Fan
 from mssbench.provenance import digest, training_name
+from mssbench.run_checks import check_tables, check_training, naming, scored
+from mssbench.run_parts import SCORED, SEPARATED, STRETCHING, TRAINED, rendition_name
 from mssbench.scored_songs import HELD_OUT, TEST, scored_songs
-from mssbench.scoring.measures import MEASURES
-from mssbench.scoring.protocol import Protocol
-from mssbench.scoring.protocols import laid_over
 from mssbench.study import Config, Study
-from mssbench.training.config import TrainingConfig
-from mssbench.training.structure import structure
-
-# The parts of an experiment that decide its weights, its estimates and its scores.
-TRAINED, SEPARATED, SCORED = ("rendition", "split", "training"), ("separation",), ("scoring",)
-
-# Decides the weights where an experiment has it: what it makes is read by the training alone.
-STRETCHING = "stretching"
 
 # A longer loss is told by the number of its terms.
 MOST_TERMS = 3
@@ -279,108 +266,3 @@ def resolve(
         songs=songs,
         pool=pool if songs == HELD_OUT else None,
     )
-
-
-@contextmanager
-def naming(experiment: str) -> Iterator[None]:
-    """Let a UserError say which experiment it is about."""
-    try:
-        yield
-    except UserError as error:
-        raise UserError(f"experiment {experiment!r}: {error}") from None
-
-
-def rendition_name(rendition: Config) -> str:
-    """Return what names a rendition's folder, as in ``22050-mono``.
-
-    Longer names are ``22050-mono-int16`` and, of sources in a fan, ``44100-stereo-fan20``.
-
-    Raises:
-        UserError: the values of a fan are not allowed.
-    """
-    name = "{rate}-{channels}".format(**rendition)
-    stored_as = rendition.get("format", "float32")
-    if rendition.get("panning"):
-        if (rendition["channels"], stored_as) != ("stereo", "float32"):
-            raise UserError(
-                f"rendition.panning makes stereo float32, rendition says {rendition['channels']} "
-                f"{stored_as}; change that or remove panning"
-            )
-        return f"{name}-{structure(Fan, rendition['panning'], 'rendition.panning').name}"
-    return name if stored_as == "float32" else f"{name}-{stored_as}"
-
-
-def stretch_options(config: Config) -> str:
-    """Return a run's ``stretching`` as options of ``mssbench stretch``."""
-    given = {key: value for key, value in config[STRETCHING].items() if value not in (None, [])}
-    return " ".join(
-        f"--{key} {' '.join(map(str, value)) if isinstance(value, list) else value}"
-        for key, value in given.items()
-    )
-
-
-def pan_options(config: Config) -> str:
-    """Return a run's ``rendition.panning`` as options of ``mssbench pan``."""
-    given = config["rendition"]["panning"].items()
-    return " ".join(f"--{key} {value}" for key, value in given if value is not None)
-
-
-def check_training(name: str, config: Config) -> None:
-    """Check what a training would refuse, before any job starts.
-
-    Raises:
-        UserError: naming the experiment and the key.
-    """
-    with naming(name):
-        TrainingConfig.from_dict(config)
-        check_split(config["split"], config["dataset"]["name"])
-
-
-def scored(name: str, scoring: Config) -> Config:
-    """Return an experiment's ``scoring`` with the protocol that it names spelled out.
-
-    Raises:
-        UserError: naming the experiment and the key that a scoring would refuse.
-    """
-    with naming(name):
-        Protocol.from_config(scoring)
-        return laid_over(scoring)
-
-
-def check_tables(study: Study, runs: list[Run]) -> None:
-    """Check that the tables' metrics are computed and tests possible, before any job starts.
-
-    Raises:
-        UserError: naming the table, and the metric that none of its rows is scored with or the
-            experiment that there is not.
-    """
-    for name, table in study.tables.items():
-        against, names = table.get("test", {}).get("against", "best"), [*study.experiments]
-        if against not in ("best", *names, *study.imported):
-            raise UserError(
-                f"study {study.name!r}: tables.{name}.test.against is {against!r}; allowed are "
-                f"{', '.join(['best', *names, *study.imported])}"
-            )
-        chosen = table.get("rows", study.experiments)
-        rows = [run for run in runs if {run.experiment, run.sweep}.intersection(chosen)]
-        protocols = [Protocol.from_config(run.config["scoring"]) for run in rows]
-        there = dict.fromkeys(metric for protocol in protocols for metric in protocol.metrics)
-        for metric in table["metrics"]:
-            where = f"study {study.name!r}: tables.{name}.metrics has {metric!r}"
-            if metric not in MEASURES:
-                raise UserError(f"{where}; allowed are {', '.join(MEASURES)}")
-            if there and metric not in there:
-                raise UserError(
-                    f"{where}, which scoring.measures of its rows does not name (they have "
-                    f"{', '.join(there)}): add it there"
-                )
-
-
-def trained_part(config: Config) -> Config:
-    """Return the part of a run's configuration that decides its weights."""
-    return {k: v for k, v in config.items() if k not in SEPARATED + SCORED}
-
-
-def separated_part(config: Config) -> Config:
-    """Return the part of a run's configuration that decides its estimates."""
-    return {k: v for k, v in config.items() if k not in SCORED}

@@ -11,13 +11,13 @@ from mssbench.errors import UserError
 from mssbench.imported_runs import imported_runs
 from mssbench.models.registry import address_of
 from mssbench.provenance import source_digest
-from mssbench.runs import (
-    expand,
+from mssbench.run_parts import (
     pan_options,
     separated_part,
     stretch_options,
     trained_part,
 )
+from mssbench.runs import expand
 from mssbench.study import Studies
 from mssbench.tracking.masking import has_credentials
 from mssbench.validation import load_yaml, validate
