@@ -3,6 +3,8 @@
 #   make reproduce STUDIES=all every study, or those named, as in STUDIES="htmd_net projet"
 #   make reproduce ARGS=-n     only say what would be done; ARGS goes to snakemake
 #   make test                  the whole test suite
+#   MSSBENCH_KILLS=50 make test ARGS=tests/faults/test_whole_study.py
+#                              a study killed at 50 random moments in place of 2
 #   make test-cluster          the workflow on a SLURM of its own
 
 SHELL := bash

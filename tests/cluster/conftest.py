@@ -58,8 +58,10 @@ def study_run(cluster, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def local(local_run, study_run):
+def local(request, local_run):
     """The folder of the finished study, made on one machine without SLURM."""
+    if any("study" in item.fixturenames for item in request.session.items):
+        request.getfixturevalue("study_run")  # beside it
     project, running = local_run
     assert running.wait() == 0, (project / "snakemake.log").read_text()
     return project

@@ -14,8 +14,8 @@ from pathlib import Path
 HOME = Path("/run/slurm")
 ETC, LOGS = HOME / "etc", HOME / "logs"
 GPUS_A_NODE = 4
-# All jobs go to the first two. A third one is for preemption, and two are there to be lost.
-NODES = ("node1", "node2", "node3", "node4", "node5")
+# All jobs go to the first two. Two are for preemption, two are there to be lost, and one is small.
+NODES = ("node1", "node2", "node3", "node4", "node5", "node6", "node7")
 ACCOUNT = "study"
 # A line a job and node, written as the job starts: which GPUs SLURM has given it.
 ALLOCATED = HOME / "allocated"
@@ -66,8 +66,10 @@ NodeName=node[1-{len(NODES)}] NodeHostname=localhost NodeAddr=127.0.0.1 \
 PartitionName=cpu Nodes=node[1-2] Default=YES MaxTime=1-0 PreemptMode=OFF
 PartitionName=gpu Nodes=node[1-2] MaxTime=1-0 PreemptMode=OFF
 PartitionName=low Nodes=node3 MaxTime=1-0 PriorityTier=1 PreemptMode=REQUEUE
-PartitionName=high Nodes=node3 MaxTime=1-0 PriorityTier=9 PreemptMode=OFF
+PartitionName=fleeting Nodes=node6 MaxTime=1-0 PriorityTier=1 PreemptMode=CANCEL
+PartitionName=high Nodes=node3,node6 MaxTime=1-0 PriorityTier=9 PreemptMode=OFF
 PartitionName=fragile Nodes=node[4-5] MaxTime=1-0 PreemptMode=OFF
+PartitionName=small Nodes=node7 MaxTime=1-0 PreemptMode=OFF
 """
 
 SLURMDBD_CONF = f"""
@@ -207,9 +209,9 @@ def is_open(port):
         return tried.connect_ex(("127.0.0.1", port)) == 0
 
 
-def wait(condition, what, seconds=90):
-    """Wait until ``condition()`` holds."""
+def wait(condition, what, seconds=90, every=0.05):
+    """Wait until ``condition()`` holds, which is asked so often (s): to ask takes time as well."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"waited {seconds} s for {what}"
-        time.sleep(0.05)
+        time.sleep(every)

@@ -49,13 +49,20 @@ def edit_profile(project, before, after):
     profile.write_text(text.replace(before, after, 1))
 
 
-def without_wave_u_net(project, copy):
-    """Copy a finished project, less what came of training its Wave-U-Net."""
+def without_trainings(project, copy, models):
+    """Copy a finished project, less what came of training some of its models.
+
+    What follows a training is made on the login node: a SLURM job starts Snakemake three times.
+    """
     shutil.copytree(project, copy, symlinks=True)
-    for stage in ("train", "separate", "score"):
-        (made,) = (copy / RESULTS / stage).glob("wave_u_net-*")
-        shutil.rmtree(made)
+    for model in models:
+        for stage in ("train", "separate", "score"):
+            (made,) = (copy / RESULTS / stage).glob(f"{model}-*")
+            shutil.rmtree(made)
     shutil.rmtree(copy / STUDY)
+    edit_profile(copy, 'groups:\n  separate: "test"\n  score: "test"\n', "")
+    with (copy / "Snakefile").open("a") as snakefile:
+        snakefile.write("\n\nlocalrules:\n    separate,\n    score,\n")
     return copy
 
 
@@ -89,7 +96,7 @@ class Workflow:
             )
         return self
 
-    def finish(self, seconds=540):
+    def finish(self, seconds=900):
         """Wait for its end, which has to be a good one."""
         code = self.process.wait(seconds)
         assert code == 0, f"{self.log.read_text()[-6000:]}\n{accounting(self.project)}"
@@ -99,6 +106,12 @@ class Workflow:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
+    def start_again(self):
+        """Kill it, and start it once more. A user would say ``--unlock`` between."""
+        self.kill()
+        shutil.rmtree(self.project / ".snakemake" / "locks")
+        return self.start()
+
     def running_training(self):
         """Wait until the Wave-U-Net trains and has saved its state; return process and job."""
         found = []
@@ -106,10 +119,10 @@ class Workflow:
         def is_training():
             assert self.process.poll() is None, self.log.read_text()[-6000:]
             saved = any((self.project / RESULTS / "checkpoints").glob("wave_u_net-*/checkpoint-*"))
-            found[:] = trainings(self.project)
-            return saved and found
+            found[:] = trainings(self.project) if saved else []
+            return found
 
-        wait(is_training, "a training with a checkpoint", 300)
+        wait(is_training, "a training with a checkpoint", 600, every=0.1)
         return found[0], found[0].environ()["SLURM_JOB_ID"]
 
 
@@ -144,9 +157,14 @@ def accounting(project):
     return [row for row in ours if row["WorkDir"] == str(project)]
 
 
-def states(project, rule="train"):
-    """Return how each attempt of a rule's jobs ended."""
-    return [row["State"].split()[0] for row in of_rule(project, rule)]
+def states(project):
+    """Return how each attempt of a project's jobs ended, or that it has not."""
+    return [row["State"].split()[0] for row in accounting(project)]
+
+
+def wait_for_state(project, state, seconds=90):
+    """Wait until the accounting says so of an attempt."""
+    wait(lambda: state in states(project), state, seconds, every=1)
 
 
 def of_rule(project, rule):

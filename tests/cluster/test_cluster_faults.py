@@ -1,7 +1,7 @@
 """What goes wrong on a cluster while a model trains: the tables are those of a quiet run.
 
 Each fault comes over a copy of the finished study, less one training and all that came of it. They
-come at once: most of the time a workflow waits for its jobs.
+come at once: most of the time a workflow waits for its jobs, which are trainings alone.
 """
 
 import signal
@@ -13,6 +13,7 @@ from slurm import GPUS_A_NODE, run, wait
 from submitted import (
     TABLE,
     Workflow,
+    accounting,
     edit_profile,
     end_with_its_node,
     environment,
@@ -20,7 +21,8 @@ from submitted import (
     states,
     tables,
     trainings,
-    without_wave_u_net,
+    wait_for_state,
+    without_trainings,
 )
 
 
@@ -29,12 +31,29 @@ def cancelled(project, _):
     workflow = started(project)
     _, job = workflow.running_training()
     run("scancel", job)
-    wait(lambda: "CANCELLED" in states(project), "scancel")
+    wait_for_state(project, "CANCELLED")
     # The plugin (2.8.0) does not know the state "CANCELLED by 0" and may wait for ever.
-    workflow.kill()
-    unlock(workflow)
-    workflow.start().finish()
+    workflow.start_again().finish()
     assert states(project) == ["CANCELLED", "COMPLETED"]
+
+
+def all_cancelled(project, _):
+    """Cancel all that the workflow has sent: a training that runs and one that waits for it."""
+    edit_profile(project, 'slurm_partition: "gpu"', 'slurm_partition: "small"')
+    edit_profile(project, "runtime: 1440", f"mem_mb: {MOST_OF_A_NODE}")
+    workflow = started(project)
+    wait(lambda: trainings(project), "a training", 600, every=0.1)
+    # It stands still, so that it cannot end before it is cancelled.
+    trainings(project)[0].send_signal(signal.SIGSTOP)
+    wait(lambda: len(states(project)) == 2, "the other one", every=1)
+    assert sorted(states(project)) == ["PENDING", "RUNNING"]
+    (name,) = {attempt["JobName"] for attempt in accounting(project)}
+    run("scancel", f"--jobname={name}")
+    wait(lambda: states(project) == ["CANCELLED"] * 2, "scancel", every=1)
+    edit_profile(project, 'slurm_partition: "small"', 'slurm_partition: "gpu"')
+    edit_profile(project, f"mem_mb: {MOST_OF_A_NODE}", "runtime: 1440")
+    workflow.start_again().finish()
+    assert sorted(states(project)) == ["CANCELLED"] * 2 + ["COMPLETED"] * 2
 
 
 def past_its_limit(project, _):
@@ -44,7 +63,7 @@ def past_its_limit(project, _):
     process.send_signal(signal.SIGSTOP)
     # As an administrator may: the limits of the attempts that follow stay long.
     run("scontrol", "update", f"JobId={job}", "TimeLimit=1")
-    wait(lambda: "TIMEOUT" in states(project), "the time limit", 180)
+    wait_for_state(project, "TIMEOUT", 180)
     workflow.finish()
     assert of_rule(project, "train")[0]["JobID"] == job
     assert states(project) == ["TIMEOUT", "COMPLETED"]
@@ -55,11 +74,33 @@ def preempted(project, _):
     edit_profile(project, 'slurm_partition: "gpu"', 'slurm_partition: "low"')
     workflow = started(project)
     _, job = workflow.running_training()
-    whole_node = f"--gpus={GPUS_A_NODE}"
-    run("sbatch", "--partition=high", whole_node, "--mem=100", "--output=/dev/null", "--wrap=true")
+    take_node("node3")
     workflow.finish()
     assert {attempt["JobID"] for attempt in of_rule(project, "train")} == {job}
     assert states(project) == ["PREEMPTED", "COMPLETED"]
+
+
+def preempted_for_good(project, _):
+    """Take the node away where that cancels what runs there."""
+    edit_profile(project, 'slurm_partition: "gpu"', 'slurm_partition: "fleeting"')
+    workflow = started(project)
+    workflow.running_training()
+    take_node("node6")
+    wait_for_state(project, "PREEMPTED")
+    # The plugin (2.8.0) goes on waiting for it.
+    workflow.start_again().finish()
+    assert states(project) == ["PREEMPTED", "COMPLETED"]
+
+
+def controller_restarted(project, cluster):
+    """Stop the controller while a training runs, and start it again."""
+    workflow = started(project)
+    process, _ = workflow.running_training()
+    process.send_signal(signal.SIGSTOP)
+    cluster.restart_controller()
+    process.send_signal(signal.SIGCONT)
+    workflow.finish()
+    assert states(project) == ["COMPLETED"]
 
 
 def snakemake_killed(project, _):
@@ -90,24 +131,38 @@ def out_of_memory(project, _):
 
 
 def node_lost(project, cluster):
-    """Lose the node, with all that runs there, and have the controller start again."""
+    """Lose the node, with all that runs there."""
     edit_profile(project, 'slurm_partition: "gpu"', 'slurm_partition: "fragile"')
     workflow = started(project)
     process, job = workflow.running_training()
     node = process.environ()["SLURMD_NODENAME"]
     cluster.kill(node)
     end_with_its_node(job)
-    cluster.restart_controller()
     # The plugin (2.8.0) then bars a node called "None assigned" from what it submits, and SLURM
     # refuses that: one starts again.
-    workflow.process.wait(540)
+    workflow.process.wait(900)
     workflow.start().finish()
     last = of_rule(project, "train")[-1]
     assert last["JobID"] == job
     assert last["NodeList"] != node
 
 
-FAULTS = (cancelled, past_its_limit, preempted, snakemake_killed, out_of_memory, node_lost)
+FAULTS = (
+    *(cancelled, all_cancelled, past_its_limit, preempted, preempted_for_good),
+    *(snakemake_killed, out_of_memory, node_lost, controller_restarted),
+)
+WAVE_U_NET = ("wave_u_net",)
+# What is trained anew, where it is more than that.
+MODELS = {all_cancelled: ("htmd_net", *WAVE_U_NET)}
+# Memory (MB) of which a node has no second.
+MOST_OF_A_NODE = 150_000
+
+
+def take_node(name):
+    """Send a job that all of a node's GPUs are taken for, from what is less urgent."""
+    gpus = f"--gpus-per-node={GPUS_A_NODE}"
+    where = ("--partition=high", "--nodes=1", f"--nodelist={name}", gpus, "--mem=100")
+    run("sbatch", *where, "--output=/dev/null", "--wrap=true")
 
 
 def unlock(workflow):
@@ -121,12 +176,22 @@ def started(project):
     return Workflow(project, TABLE).start()
 
 
+def chosen(session):
+    """Return the faults that a test of this session asks for."""
+    asked = [getattr(item, "callspec", None) for item in session.items]
+    asked = [spec.params.get("fault") for spec in asked if spec]
+    return [fault for fault in FAULTS if fault in asked]
+
+
 @pytest.fixture(scope="module")
-def faults(cluster, local, tmp_path_factory):
-    """All faults: name -> (its project, what came of it)."""
+def faults(request, cluster, local, tmp_path_factory):
+    """All faults that are asked for: name -> (its project, what came of it)."""
     folder = tmp_path_factory.mktemp("faults")
     with ThreadPoolExecutor(len(FAULTS)) as pool:
-        projects = {fault: without_wave_u_net(local, folder / fault.__name__) for fault in FAULTS}
+        projects = {
+            fault: without_trainings(local, folder / fault.__name__, MODELS.get(fault, WAVE_U_NET))
+            for fault in chosen(request.session)
+        }
         yield {
             fault: (project, pool.submit(fault, project, cluster))
             for fault, project in projects.items()
@@ -138,5 +203,6 @@ def test_a_fault_changes_no_table_and_makes_nothing_twice(faults, local, fault):
     project, future = faults[fault]
     future.result()
     assert tables(project) == tables(local)
-    assert states(project).count("COMPLETED") == 1
+    ended = [row["Comment"] for row in of_rule(project, "train") if row["State"] == "COMPLETED"]
+    assert len(ended) == len(set(ended)) == len(MODELS.get(fault, WAVE_U_NET))
     assert not trainings(project)
