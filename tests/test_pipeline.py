@@ -89,7 +89,7 @@ def edit(project):
 def test_every_table_and_figure_is_made_and_nothing_is_left_to_do(project):
     for name in ("systems.csv", "systems.md", "systems.tex", "systems.html"):
         assert (project / STUDY / "tables" / name).stat().st_size > 100
-    for name in ("boxes", "learning_curves", "excerpt"):
+    for name in ("boxes", "learning_curves", "excerpt", "filters"):
         assert b"<svg" in (project / STUDY / "figures" / f"{name}.svg").read_bytes()
         assert (project / STUDY / "figures" / f"{name}.png").read_bytes()[1:4] == b"PNG"
     done = snakemake(project)
@@ -121,7 +121,7 @@ def test_changing_one_experiment_trains_that_one_again(project, edit):
     edit("workflow/studies/miniature.yaml", "filters: 2, output", "filters: 3, output")
     jobs = planned(project)
     assert jobs.pop("train") == jobs.pop("separate") == jobs.pop("score") == 1
-    assert jobs == {"table": 1, "figure": 3, "listening_page": 1, "published": 1}
+    assert jobs == {"table": 1, "figure": 4, "listening_page": 1, "published": 1}
 
 
 def test_changing_the_scoring_trains_and_separates_nothing(project, edit):
@@ -129,7 +129,7 @@ def test_changing_the_scoring_trains_and_separates_nothing(project, edit):
     assert planned(project) == {
         "score": 4,
         "table": 1,
-        "figure": 3,
+        "figure": 4,
         "listening_page": 1,
         "published": 1,
     }
@@ -137,7 +137,7 @@ def test_changing_the_scoring_trains_and_separates_nothing(project, edit):
 
 def test_editing_the_figure_code_draws_anew_and_trains_nothing(project, edit):
     edit("src/mssbench/report/figures/boxes.py", "\n\n\n", "\n\n\nADDED = 1\n\n\n")
-    assert planned(project) == {"figure": 3, "published": 1}
+    assert planned(project) == {"figure": 4, "published": 1}
 
 
 def test_editing_one_model_trains_that_one_again(project, edit):

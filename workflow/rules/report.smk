@@ -45,6 +45,7 @@ rule figure:
         runs=study_runs,
         estimates=study_estimates,
         renditions=study_renditions,
+        weights=figure_weights,
     output:
         svg="results/{dataset}/{scale}/studies/{study}/figures/{figure}.svg",
         png=report(
@@ -66,6 +67,11 @@ rule figure:
                 wildcards.figure: STUDIES[wildcards.study].figures[wildcards.figure]
             },
         ),
+        weights=lambda wildcards, input: (
+            f"--weights {input.weights} --device {config['device']}"
+            if input.weights
+            else ""
+        ),
         folder=subpath(output.svg, parent=True),
         code=source_digest("mssbench.commands.figures"),
     message:
@@ -73,7 +79,7 @@ rule figure:
     shell:
         "mssbench figures --config {params.config:q} --scores {input.scores}"
         " --histories {input.histories} --runs {input.runs} --estimates {input.estimates}"
-        " --rendition {input.renditions[0]} --out {params.folder} --log {log}"
+        " --rendition {input.renditions[0]} {params.weights} --out {params.folder} --log {log}"
 
 
 # A page on which the mixture, the true sources and every system's estimates are heard.

@@ -11,6 +11,7 @@ from mssbench.errors import UserError
 from mssbench.imported_runs import imported_runs
 from mssbench.models.registry import address_of
 from mssbench.provenance import source_digest
+from mssbench.report.figures.needs import NEED_WEIGHTS
 from mssbench.run_parts import (
     pan_options,
     separated_part,

@@ -133,6 +133,24 @@ study_runs = of_study(
 )
 
 
+def figure_weights(wildcards):
+    """Return the weights that a figure is drawn from: none for most kinds."""
+    figure = STUDIES[wildcards.study].figures[wildcards.figure]
+    if figure["kind"] not in NEED_WEIGHTS:
+        return []
+    rows = figure.get("rows")
+    names = [
+        run.trained
+        for run in RUNS[wildcards.study]
+        if run.trained
+        and (rows is None or {run.experiment, run.sweep}.intersection(rows))
+    ]
+    return [
+        f"results/{DATASET}/{SCALE}/train/{name}/model.safetensors"
+        for name in dict.fromkeys(names)
+    ]
+
+
 def study_scores(wildcards):
     """Return the score tables of a study: of its runs, then the imported ones."""
     return own_scores(wildcards) + [

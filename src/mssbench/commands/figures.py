@@ -1,10 +1,11 @@
-"""``mssbench figures``: a study's figures from scores, learning histories and estimates."""
+"""``mssbench figures``: a study's figures from scores, histories, estimates and weights."""
 
 import argparse
 import logging
 from pathlib import Path
 
 from mssbench.commands.named_files import by_name
+from mssbench.commands.options import choose_device
 from mssbench.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rendition", type=Path, help="the manifest.json of the true sources")
     parser.add_argument(
         "--estimates", nargs="*", default=[], help=f"the estimates.json of the rows, {named}"
+    )
+    parser.add_argument(
+        "--weights",
+        nargs="*",
+        default=[],
+        help=f"the model.safetensors of trained rows, for figures of models, {named}",
+    )
+    parser.add_argument(
+        "--device",
+        choices=["auto", "cpu", "cuda"],
+        default="auto",
+        help="where those figures run their models; pictures may differ a little (default: auto)",
     )
     parser.add_argument(
         "--out", required=True, type=Path, help="folder for <figure>.svg and <figure>.png"
@@ -55,6 +68,8 @@ def run(args: argparse.Namespace) -> None:
         runs=by_name(args.runs),
         estimates=by_name(args.estimates),
         manifest=args.rendition,
+        weights=by_name(args.weights),
+        device=choose_device(args.device) if args.weights else "cpu",
     )
     for name, definition in config.figures.items():
         kind = definition["kind"]

@@ -8,6 +8,7 @@ from torch.nn.functional import pad
 
 from mssbench.models.base import Separator, Variant
 from mssbench.models.dilated_block import DilatedBlock, spare_memory
+from mssbench.models.filter_bands import FilterGroup
 from mssbench.models.initialisation import glorot_uniform
 from mssbench.models.masking import MaskingModule
 from mssbench.models.normalisation import CumulativeNorm, GlobalNorm
@@ -122,6 +123,10 @@ class ConvTasNet(Separator):
             N, channels, L, stride=self.hop, padding=self.hop, bias=False
         )
 
+    def filter_groups(self, rate: int) -> list[FilterGroup]:
+        """Return the encoder's filters, as `mssbench.models.filter_bands` asks for them."""
+        return [FilterGroup("", self.encoder.weight, rate)]
+
     def masks(self, encoded: Tensor) -> Tensor:
         """Return the masks (batch, targets, N, frames) for an encoded mixture."""
         frames = self.bottleneck(encoded)
@@ -185,6 +190,10 @@ class ConvTasNet3x9(Separator):
         self.masking = MaskingModule(channels=channels, N=N, L=L, B=B, H=H, P=P, X=X, R=R)
         self.multiple = self.masking.hop
         self.apply(glorot_uniform)
+
+    def filter_groups(self, rate: int) -> list[FilterGroup]:
+        """Return the encoder's filters, as `mssbench.models.filter_bands` asks for them."""
+        return [FilterGroup("", self.masking.encoder.weight, rate)]
 
     def forward(self, mixture: Tensor) -> dict[str, Tensor]:
         """Map (batch, channels, samples) to ``final``, (batch, 1, channels, samples)."""

@@ -12,6 +12,7 @@ from torch.nn.functional import pad
 
 from mssbench.models.base import Separator, Variant
 from mssbench.models.dilated_block import DilatedBlock, spare_memory
+from mssbench.models.filter_bands import FilterGroup
 from mssbench.models.normalisation import FrameNorm, GlobalNorm
 
 
@@ -150,6 +151,10 @@ class ConvTasNetMusic(Separator):
         self.front_end = FrontEnd(channels, N, L)
         self.masks = MaskEstimator(N=N, B=B, H=H, P=P, X=X, R=R, C=len(targets))
         xavier_normal(self)
+
+    def filter_groups(self, rate: int) -> list[FilterGroup]:
+        """Return the encoder's filters, as `mssbench.models.filter_bands` asks for them."""
+        return [FilterGroup("", self.front_end.encoder.weight, rate)]
 
     def forward(self, mixture: Tensor) -> dict[str, Tensor]:
         """Map (batch, channels, samples) to ``final``, (batch, targets, channels, samples)."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool1d, interpolate, leaky_relu
 
 from mssbench.models.base import Separator, Variant
+from mssbench.models.filter_bands import FilterGroup
 from mssbench.models.initialisation import glorot_uniform
 from mssbench.models.masking import LEAK, MaskingModule
 from mssbench.models.recurrent import Activation, BidirectionalLSTM
@@ -130,6 +131,10 @@ class HTMDNet(Separator):
         self.denoising = DenoisingModule(channels, filters, levels, units, activation)
         self.multiple = math.lcm(self.masking.hop, 2**levels)
         self.apply(glorot_uniform)
+
+    def filter_groups(self, rate: int) -> list[FilterGroup]:
+        """Return the encoder's filters, as `mssbench.models.filter_bands` asks for them."""
+        return [FilterGroup("", self.masking.encoder.weight, rate)]
 
     def forward(self, mixture: Tensor) -> dict[str, Tensor]:
         """Map (batch, channels, samples) to two estimates (batch, 1, channels, samples).

@@ -13,6 +13,7 @@ from torch.nn.functional import pad
 from torchaudio.functional import resample
 
 from mssbench.models.base import Compared, Separator, Variant
+from mssbench.models.filter_bands import FilterGroup
 from mssbench.models.latent_penalties import PENALTIES
 from mssbench.models.meta_tasnet_masks import GROUPS, InstrumentMasks
 from mssbench.models.strong_front_end import StrongDecoder, StrongEncoder
@@ -179,6 +180,21 @@ class MetaTasNet(Separator):
         auxiliary = ("reconstruction", "dissimilarity", "similarity")
         numbered = (f"{name}_{i}" for name in auxiliary for i in range(1, stages + 1))
         self.probes = (*self.estimates, *numbered)
+
+    def filter_groups(self, rate: int) -> list[FilterGroup]:
+        """Return the filters of each stage and length, as `mssbench.models.filter_bands` asks."""
+        found = []
+        for m, stage in zip(self.factors, self.stages, strict=True):
+            own = rate * m // self.factors[-1]
+            encoder = stage.get_submodule("encoder")
+            if isinstance(encoder, StrongEncoder):
+                groups = encoder.filter_groups(own)
+            else:
+                groups = [FilterGroup("", encoder.get_parameter("weight"), own)]
+            for group in groups:
+                name = f"{own / 1000:g} kHz, {group.name}".removesuffix(", ")
+                found.append(group._replace(name=name))
+        return found
 
     def at_stage(self, waves: Tensor, stage: int) -> Tensor:
         """Resample waveforms (..., samples) to a stage's rate, completed to whole frames.

@@ -13,7 +13,7 @@ from torch.nn.functional import pad
 
 from mssbench.models.base import Separator, Variant
 from mssbench.models.conv_tasnet_music import FrontEnd, MaskEstimator, xavier_normal
-from mssbench.models.filter_bands import bands_of
+from mssbench.models.filter_bands import FilterGroup, bands_of
 from mssbench.models.strong_front_end import StrongDecoder, StrongEncoder
 
 LENGTHS, SPECTRAL_BANDS, N_FFT = 6, 256, 1024
@@ -153,6 +153,17 @@ class MultiBand(Separator):
         order = centre.argsort(stable=True)
         front = {key: w[order] for key, w in weights.items() if key.startswith("front_end.")}
         return {**weights, **front}
+
+    def filter_groups(self, rate: int) -> list[FilterGroup]:
+        """Return the encoder's filters of each band, as `mssbench.models.filter_bands` asks.
+
+        A strong encoder mixes its filters before the bands: it gives them by their lengths.
+        """
+        if isinstance(self.front_end, StrongFrontEnd):
+            return self.front_end.encoder.filter_groups(rate)
+        parts = self.front_end.encoder.weight.chunk(len(self.bands))
+        names = [f"band {number}" for number in range(1, len(parts) + 1)] if parts[1:] else [""]
+        return [FilterGroup(*each, rate) for each in zip(names, parts, strict=True)]
 
     def masks(self, encoded: Tensor) -> Tensor:
         """Return the masks (batch, targets, N, frames) of an encoded mixture."""

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from mssbench.models.filter_bands import FilterGroup
 from mssbench.models.spectrogram import hann, spectrogram
 
 FLOOR = 1e-8
@@ -122,6 +123,11 @@ class StrongEncoder(nn.Module):
             nn.ReLU(),
             nn.Conv1d(N, N, 1, bias=False),
         )
+
+    def filter_groups(self, rate: int) -> list[FilterGroup]:
+        """Return the filters of each length, as `mssbench.models.filter_bands` asks for them."""
+        weights = (layer.get_parameter("weight") for layer in self.filters)
+        return [FilterGroup(f"{each.shape[-1]} taps", each, rate) for each in weights]
 
     def forward(self, waves: Tensor) -> Tensor:
         """Map (batch, channels, samples), a multiple of the hop, to (batch, N, samples / hop)."""

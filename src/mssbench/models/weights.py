@@ -57,6 +57,21 @@ def load_model(config: dict[str, Any], weights: Path | None) -> Model:
     return model.eval()
 
 
+def load_trained(weights: Path) -> tuple[Model, dict[str, Any]]:
+    """Return a trained model, in evaluation mode on the CPU, and what it was trained with.
+
+    Args:
+        weights: a ``.safetensors`` file; its metadata say both.
+
+    Raises:
+        UserError: it says nothing, or cannot be read or used.
+    """
+    config: dict[str, Any] = json.loads(read_metadata(weights).get("config", "{}"))
+    if not config:
+        raise UserError(f"{weights} does not say what it was trained with; give another run")
+    return load_model(config, weights), config
+
+
 def read_metadata(weights: Path) -> dict[str, str]:
     """Return what a file of weights says of itself.
 

@@ -1,6 +1,5 @@
 """The model that a person names: a trained run, or a method that needs no training."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from mssbench.errors import UserError
 from mssbench.models.base import Model, Separator
 from mssbench.models.registry import UNTRAINED, build
-from mssbench.models.weights import load_model, read_metadata
+from mssbench.models.weights import load_trained
 
 WEIGHTS = "model.safetensors"
 RESULTS = Path("results")
@@ -30,11 +29,7 @@ def load_run(text: str) -> tuple[Model, dict[str, Any]]:
         if not isinstance(model, Separator) and model.needs_sources:
             raise UserError(f"--run {text}: it must be told the true sources; choose another")
         return model, {}
-    weights = find_weights(text)
-    config: dict[str, Any] = json.loads(read_metadata(weights).get("config", "{}"))
-    if not config:
-        raise UserError(f"{weights} does not say what it was trained with; give another run")
-    return load_model(config, weights), config
+    return load_trained(find_weights(text))
 
 
 def find_weights(text: str) -> Path:

@@ -25,6 +25,8 @@ class Sources:
         runs: the ``run.json`` of each trained row by its ``trained``.
         estimates: the ``estimates.json`` of each row by its ``separated``.
         manifest: the ``manifest.json`` of the true sources, or None.
+        weights: the ``model.safetensors`` of each trained row by its ``trained``.
+        device: where models are run, as in ``cpu``.
     """
 
     scores: tuple[Path, ...] = ()
@@ -32,6 +34,8 @@ class Sources:
     runs: Mapping[str, Path] = field(default_factory=dict)
     estimates: Mapping[str, Path] = field(default_factory=dict)
     manifest: Path | None = None
+    weights: Mapping[str, Path] = field(default_factory=dict)
+    device: str = "cpu"
 
     def scores_of(self, experiments: Sequence[Experiment]) -> tuple[pd.DataFrame, Scoring]:
         """Return the scores of experiments and the one protocol that they were made with.
@@ -86,18 +90,28 @@ def read_json(option: str, files: Mapping[str, Path], name: str, file: str) -> d
     Raises:
         UserError: there is no such file, or it is no JSON.
     """
+    path = named(option, files, name, file)
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file; give a {file}") from None
+    except ValueError as error:
+        raise UserError(f"{path} is not valid JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path} is no map of keys; give a {file} that mssbench wrote")
+    return content
+
+
+def named(option: str, files: Mapping[str, Path], name: str, file: str) -> Path:
+    """Return the path of the file called ``name``; see `read_json`.
+
+    Raises:
+        UserError: there is no such file among them.
+    """
     if name not in files:
         found = ", ".join(sorted(files)) or "none"
         raise UserError(
             f"{option}: there is none called {name!r}, but {found}; give the {file} of every row, "
             "in a folder of its name or as NAME=PATH"
         )
-    try:
-        content: dict[str, Any] = json.loads(files[name].read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{files[name]}: there is no such file; give a {file}") from None
-    except ValueError as error:
-        raise UserError(f"{files[name]} is not valid JSON: {error}") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{files[name]} is no map of keys; give a {file} that mssbench wrote")
-    return content
+    return files[name]

@@ -1,0 +1,4 @@
+"""What some kinds of figures need beside scores, histories and estimates."""
+
+NEED_WEIGHTS = frozenset({"filters", "latents"})
+"""Kinds that look into trained models."""
