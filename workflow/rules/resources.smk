@@ -11,6 +11,12 @@ def gpus(wildcards):
     return int(config["device"] == "cuda" or found)
 
 
+def separating_gpus(wildcards):
+    """Return 1 where a model that was trained is told to separate on a GPU; `auto` takes what is there."""
+    run = SEPARATED[wildcards.separated]
+    return int(config["device"] == "cuda" and run.trained is not None)
+
+
 def memory(megabytes):
     """Return a resource function that asks for more at each attempt.
 

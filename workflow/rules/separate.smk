@@ -14,6 +14,7 @@ rule separate:
         "../../envs/environment.yaml"
     threads: 1
     resources:
+        gpu=separating_gpus,
         mem_mb=memory(6000),
         runtime=120,
     params:
