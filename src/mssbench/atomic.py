@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 
 @contextmanager
@@ -30,6 +30,17 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def begin_writing(file: BinaryIO) -> None:
+    """Have the system write to disk what ``file`` got so far, without waiting for it.
+
+    So there is less to wait for when `atomic_path` ends. Does nothing where a system cannot.
+    """
+    file.flush()
+    if hasattr(os, "posix_fadvise"):
+        # It is meant for pages that are on disk; for those that are not, it begins to write them.
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def write_text(path: Path | str, text: str) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from mssbench.atomic import atomic_path, write_json
+from mssbench.atomic import atomic_path, begin_writing, write_json
 from mssbench.data.sample_format import DTYPES, SampleFormat, decoded, encoded
 from mssbench.data.songs import STEMS, Song
 from mssbench.errors import UserError
@@ -159,6 +159,7 @@ def write_stems(
             # A plain write, not a memory map: on a full disk that would kill the process.
             content = np.ascontiguousarray(stored).data
             file.write(content)
+            begin_writing(file)
             digest.update(content)
             heard = decoded(stored)
             peaks.append(float(max(heard.max(), -heard.min())))
