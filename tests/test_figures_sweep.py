@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -83,3 +85,15 @@ def test_values_that_are_no_numbers_are_refused():
     rows, scores = study(values=("wide", "narrow"))
     with pytest.raises(UserError, match=r"= 'wide'; it must be a number"):
         drawn((rows, scores))
+
+
+def test_the_axes_names_of_panels_side_by_side_neither_touch_nor_leave_the_page():
+    rows, scores = study()
+    three = pd.concat([scores.assign(metric=metric) for metric in ("SDR", "SIR", "ISR")])
+    name = "angle between neighbours (degrees)"
+    figure = drawn((rows, three), metrics=["SDR", "SIR", "ISR"], name=name)
+    figure.canvas.draw()
+    boxes = [panel.xaxis.label.get_window_extent() for panel in figure.axes]
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+    assert boxes[0].x0 > 0
+    assert boxes[-1].x1 < figure.bbox.x1

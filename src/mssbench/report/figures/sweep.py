@@ -1,5 +1,6 @@
 """A metric against the values of a swept key, a line an experiment that sweeps it."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from mssbench.scoring.measures import measure
 
 KEYS = ("rows", "targets", "metrics", "key", "name")
 HEIGHT = 2.9  # inches
+LABEL_CHARACTERS = 75  # of axes' names, in all panels together
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
 
@@ -85,7 +87,9 @@ def draw_sweep(
                 x: pooled(scores, each, targets, metric, songs) for x, each in line.points.items()
             }
             draw_line(panel, line, values, place, len(lines))
-        panel.set_xlabel(definition.get("name", key))
+        # In lines that fit the panel: those beside each other must not touch.
+        name = definition.get("name", key)
+        panel.set_xlabel(textwrap.fill(name, LABEL_CHARACTERS // len(metrics)))
         panel.set_ylabel(f"{metric} ({measure(metric).unit})")
         panel.set_xticks(sorted({x for line in lines for x in line.points}))
         panel.grid(axis="y")
