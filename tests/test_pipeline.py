@@ -55,7 +55,8 @@ def snakemake(project, *arguments):
 
 def planned(project, *arguments):
     """Return the jobs of a dry run: rule -> number."""
-    done = snakemake(project, "--dry-run", "--quiet", "rules", *arguments)
+    # What --quiet takes ends with the next option: targets come before it.
+    done = snakemake(project, *arguments, "--dry-run", "--quiet", "rules")
     assert done.returncode == 0, done.stdout + done.stderr
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout + done.stderr, flags=re.MULTILINE))
     return {rule: int(count) for rule, count in jobs.items() if rule not in ("all", "total")}

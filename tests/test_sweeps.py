@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from mssbench.errors import UserError
-from mssbench.runs import expand, separated_part, trained_part
+from mssbench.run_parts import separated_part, trained_part
+from mssbench.runs import expand
 from mssbench.study import Studies
 from mssbench.sweeps import points, short_names, tags
 

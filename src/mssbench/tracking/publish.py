@@ -150,7 +150,9 @@ def joined(names: str, name: str) -> str:
     return ", ".join(sorted({each for each in names.split(", ") if each} | {name}))
 
 
-def medians_of(scores: Sequence[Path], held_out: Collection[str]) -> dict[str, Mapping[str, float]]:
+def medians_of(
+    scores: Sequence[Path], held_out: Collection[str] = ()
+) -> dict[str, Mapping[str, float]]:
     """Return each run's song-wise medians (dB), named as in ``test/SDR/vocals``.
 
     Those of the runs in ``held_out``, on songs that no other run has, are ``held_out/...``.
