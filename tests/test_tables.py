@@ -240,6 +240,11 @@ def test_published_values_stand_beside_ours_with_difference_and_source():
     assert "published" not in to_markdown(table(dataset="musdb18", scale="paper"))
 
 
+def test_a_published_value_stands_alone_where_ours_is_none():
+    silent = SCORES.assign(score=SCORES["score"].where(~SCORES["run"].str.startswith("good")))
+    assert "| 5.00 [a] |" in to_markdown(table(scores=silent, published=[published(5.0)]))
+
+
 def test_a_published_value_stands_only_at_its_own_aggregation():
     made = table({"aggregations": [SONG_WISE, SEGMENT_WISE]}, published=[published(5.0)])
     assert [r["published (dB)"] for r in csv_rows(made)] == ["5.00000", "", "", "", "", ""]

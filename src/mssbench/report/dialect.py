@@ -73,6 +73,8 @@ class Dialect:
         if cell.published is None or cell.difference is None:
             return ""
         mark = self.mark.format(letters(table)[source_line(cell.published)])
+        if math.isnan(cell.difference):
+            return f"{self.number(cell.published.value)}{mark}"
         sign = "+" if round(cell.difference, DECIMALS) > 0 else ""
         return f"{self.number(cell.published.value)}{mark} ({sign}{self.number(cell.difference)})"
 
