@@ -61,7 +61,7 @@ def timed(job: Planned, durations: Durations, separate_on_gpu: bool = False) -> 
     seconds = durations.seconds(job)
     if job.rule in durations.rates["login"]:
         takes = {"login": 1}
-    elif job.gpus:
+    elif job.rule == "train":
         takes = {"gpu": job.gpus}
     elif separate_on_gpu and job.rule == "separate" and "training" in job.config:
         takes = {"gpu": 1}

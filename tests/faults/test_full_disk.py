@@ -1,11 +1,11 @@
 """Each stage on a disk that runs full: one line, nothing half written, and then it goes on."""
 
 import json
-import subprocess
 from pathlib import Path
 
 import figure_data
 import pytest
+from disks import mounted
 from said import command, refused
 from small_runs import configuration
 
@@ -18,16 +18,8 @@ ROOM = 1 << 16
 @pytest.fixture(scope="module")
 def small_disk(tmp_path_factory):
     """A disk of 4 MB."""
-    folder = tmp_path_factory.mktemp("disk")
-    words = ["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(folder)]
-    try:
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("there is no mount command")
-    if done.returncode:
-        pytest.skip(f"no disk can be mounted here: {done.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    with mounted(tmp_path_factory.mktemp("disk"), "size=4m") as folder:
+        yield folder
 
 
 @pytest.fixture

@@ -4,11 +4,10 @@ import csv
 import errno
 import json
 import os
-import subprocess
 import time
 
 import numpy as np
-import pytest
+from disks import mounted
 from said import command, refused
 from small_runs import RANDOM_CROPS, configuration, flawed
 
@@ -29,17 +28,8 @@ def separate(rendition, out):
 def test_a_folder_that_is_read_only_is_named(tmp_path, tiny_rendition):
     disk = tmp_path / "disk"
     disk.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", "ro,size=1m", "none", str(disk)]
-    try:
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("there is no mount command")
-    if done.returncode:
-        pytest.skip(f"no disk can be mounted here: {done.stderr.strip()}")
-    try:
+    with mounted(disk, "ro,size=1m"):
         line = refused(*separate(tiny_rendition, disk / "results"))
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
     assert str(disk / "results") in line
     assert os.strerror(errno.EROFS) in line
 

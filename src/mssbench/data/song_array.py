@@ -159,7 +159,7 @@ def write_stems(
             # A plain write, not a memory map: on a full disk that would kill the process.
             content = np.ascontiguousarray(stored).data
             file.write(content)
-            begin_writing(file)
+            begin_writing(file, content.nbytes)
             digest.update(content)
             heard = decoded(stored)
             peaks.append(float(max(heard.max(), -heard.min())))
