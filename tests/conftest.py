@@ -114,7 +114,7 @@ def mlflow_folder(empty_mlflow, tmp_path_factory) -> Path:
     # The space stands for all that file names and addresses spell differently.
     folder = tmp_path_factory.mktemp("a store")
     shutil.copy(empty_mlflow, folder)
-    initialise(f"sqlite:///{folder}/mlflow.db", ["mssbench"], folder / "artifacts")
+    initialise(f"sqlite:///{folder}/mlflow.db", ["trainings"], folder / "artifacts")
     return folder
 
 

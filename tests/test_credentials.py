@@ -80,7 +80,7 @@ def test_a_run_that_waits_for_its_server_keeps_no_secret(planted, tmp_path, monk
 @pytest.fixture
 def server(empty_mlflow, tmp_path):
     uri = f"sqlite:///{shutil.copy(empty_mlflow, tmp_path)}"
-    initialise(uri, ["mssbench"], tmp_path / "artifacts")
+    initialise(uri, ["trainings"], tmp_path / "artifacts")
     server = Switch(uri, tmp_path / "artifacts")
     server.uri = uri
     yield server
@@ -91,7 +91,7 @@ def test_nothing_that_mlflow_gets_holds_a_secret(server, planted, tmp_path, capl
     caplog.set_level(logging.DEBUG, logger="mssbench")
     mark = tmp_path / "store.json"
     planted.setenv("MLFLOW_TRACKING_URI", with_password(server.address))
-    words = ["--artifacts", "unused", "--experiment", "mssbench", "--out", str(mark)]
+    words = ["--artifacts", "unused", "--experiment", "trainings", "--out", str(mark)]
     assert main(["track", "init", *words]) == 0
     client = connect(server.uri)
     with start_run("name", "key", {"model": {"url": TOKEN}}, {"said": PASSWORD}) as run:

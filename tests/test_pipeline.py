@@ -232,13 +232,15 @@ def test_report_holds_tables_figures_and_the_listening_page(project):
         assert Path(names[name]).parent == page
 
 
-def test_each_experiment_is_one_finished_run_in_mlflow(project):
+def test_each_row_is_one_finished_run_of_its_study_in_mlflow(project):
     code = """
 import mlflow, json
 mlflow.set_tracking_uri("sqlite:///results/mlflow.db")
-runs = mlflow.search_runs(search_all_experiments=True, output_format="list")
-for run in runs:
-    print(json.dumps([run.info.status, run.info.run_name, sorted(run.data.metrics), run.data.tags]))
+for experiment in ("trainings", "miniature"):
+    runs = mlflow.search_runs(experiment_names=[experiment], output_format="list")
+    for run in runs:
+        words = [experiment, run.info.status, sorted(run.data.metrics), run.data.tags]
+        print(json.dumps(words))
 """
     environment = command(project)["env"]
     done = subprocess.run(
@@ -250,14 +252,18 @@ for run in runs:
         check=True,
     )
     runs = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
-    assert len(runs) == 4
-    assert {status for status, *_ in runs} == {"FINISHED"}
-    trained = [run for run in runs if run[3].get("kind") == "trained"]
-    assert len(trained) == 2
-    for _, _, metrics, tags in trained:
-        assert "test/SDR/vocals" in metrics
+    assert {status for _, status, *_ in runs} == {"FINISHED"}
+    trainings = [run for run in runs if run[0] == "trainings"]
+    rows = [run for run in runs if run[0] == "miniature" and "label" in run[3]]
+    # And one for tables and figures.
+    assert (len(trainings), len(rows), len(runs)) == (2, 4, 7)
+    for *_, metrics, tags in trainings:
         assert any("valid" in metric for metric in metrics)
+        assert tags["study"] == "miniature"
+    for *_, metrics, tags in rows:
+        assert "test/SDR/vocals" in metrics
         assert tags["dataset"] == "synthetic"
+        assert ("training" in tags) == (tags["kind"] == "trained")
 
 
 def test_killed_pipeline_continues_to_the_same_tables(project, tmp_path):

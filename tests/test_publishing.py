@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 
 from mssbench.cli import main
 from mssbench.models.registry import build
+from mssbench.recordings.trained import name_of
 from mssbench.scoring.results import write_scores
 from mssbench.tracking import start_run, training_key
 from mssbench.tracking.connection import connect
@@ -86,7 +87,7 @@ def write_run_scores(path, run, vocals):
 def store(tmp_path_factory):
     folder = tmp_path_factory.mktemp("store")
     uri = f"sqlite:///{folder}/mlflow.db"
-    initialise(uri, ["mssbench"], folder / "artifacts")
+    initialise(uri, ["trainings"], folder / "artifacts")
     return uri, folder
 
 
@@ -94,9 +95,10 @@ def store(tmp_path_factory):
 def publish(rendition, tmp_path):
     """Publish a study of ``ROWS`` whose vocals score 4 dB more than the argument says."""
 
-    def run(vocals=0.0, study="study"):
-        config = {"study": study, "dataset": "made", "scale": "demo", "rows": ROWS}
-        names = [entry["id"] for entry in ROWS]
+    def run(vocals=0.0, study="study", rows=ROWS):
+        config = {"study": study, "dataset": "made", "scale": "demo", "rows": rows}
+        config |= {"title": "Title", "citation": "Citation"}
+        names = [entry["id"] for entry in rows]
         scores = [write_run_scores(tmp_path / f"{name}.parquet", name, vocals) for name in names]
         made = tmp_path / "net-separated" / "estimates.json"
         made = made if made.exists() else write_estimates(made.parent)
@@ -107,7 +109,8 @@ def publish(rendition, tmp_path):
         words += ["--figures", str(tmp_path / "figures")]
         words += ["--tables", str(tmp_path / "tables" / "systems.md")]
         words += ["--rendition", str(rendition.folder / "manifest.json")]
-        words += ["--weights", str(weights_of_a_training(tmp_path / "net-weights"))]
+        trained = tmp_path / (rows[0]["trained"] or "none")
+        words += ["--weights", str(weights_of_a_training(trained))]
         words += ["--estimates", str(made), "--out", str(tmp_path / "published.json")]
         assert main(words) == 0
         return json.loads((tmp_path / "published.json").read_text())
@@ -115,54 +118,100 @@ def publish(rendition, tmp_path):
     return run
 
 
-def test_results_join_the_training_and_publishing_again_adds_nothing(store, publish, monkeypatch):
-    uri, folder = store
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    with start_run("net", training_key("net-weights"), {"levels": 3}, {"code": "abc"}) as run:
-        run.log_epoch(1, {"valid_loss": 0.5})
+def runs_in(client, experiment):
+    """Return the runs of an experiment by their MLflow id."""
+    number = client.get_experiment_by_name(experiment).experiment_id
+    return {run.info.run_id: run for run in client.search_runs([number])}
+
+
+def files_of(folder, experiment, runs):
+    """Return the files of an experiment's runs, as (name of the run, path), without models."""
+    folder = folder / "artifacts" / experiment
+    parts = [path.relative_to(folder).parts for path in folder.rglob("*.*")]
+    # What is not committed of the code under test is another one each time.
+    return {
+        (runs[run].info.run_name, "/".join(inside))
+        for run, _, *inside in (each for each in parts if "models" not in each)
+        if inside != ["changes.diff"]
+    }
+
+
+@pytest.fixture(scope="module")
+def trained(store):
+    """The MLflow client of a store with one training."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", store[0])
+        with start_run("net", training_key("net-weights"), {"levels": 3}, {"code": "abc"}) as run:
+            run.log_epoch(1, {"valid_loss": 0.5})
+    return connect(store[0])
+
+
+@pytest.fixture
+def training(store, trained, monkeypatch):
+    """The same, as the store of this test."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store[0])
+    return trained
+
+
+def test_a_study_is_an_experiment_and_publishing_again_adds_nothing(store, publish, training):
     first, again = publish(), publish()
     assert first == again
     assert list(first["runs"]) == ["net", "overlapped", "mixture"]
 
-    client = connect(uri)
-    experiment = client.get_experiment_by_name("mssbench").experiment_id
-    runs = {found.info.run_id: found for found in client.search_runs([experiment])}
-    assert set(runs) == set(first["runs"].values())
+    runs = runs_in(training, "study")
     assert {found.info.status for found in runs.values()} == {"FINISHED"}
-    net, overlapped, mixture = (runs[first["runs"][entry["id"]]] for entry in ROWS)
+    net, overlapped, mixture = (runs.pop(first["runs"][entry["id"]]) for entry in ROWS)
+    (report,) = runs.values()
     scores = {"test/SDR/vocals": 4.0, "test/SDR/accompaniment": 14.0}
-    assert net.data.metrics == scores | {"valid_loss": 0.5}
-    assert overlapped.data.metrics == mixture.data.metrics == scores
-    assert net.data.tags["attempt"] == "1"
+    assert net.data.metrics == overlapped.data.metrics == mixture.data.metrics == scores
+    assert net.data.params == overlapped.data.params == {"levels": "3"}
     assert (net.data.tags["study"], net.data.tags["seed"]) == ("study", "3")
-    assert mixture.data.tags["kind"] == "bound"
+    assert (mixture.data.tags["kind"], report.data.tags["kind"]) == ("bound", "tables and figures")
     assert overlapped.data.tags["sweep"] == "nets"
     assert overlapped.data.tags["sweep.separation.overlap"] == "0.5"
     assert "sweep" not in net.data.tags.keys() | mixture.data.tags.keys()
     for name in scores:
-        assert len(client.get_metric_history(net.info.run_id, name)) == 1
-    files = {
-        path.relative_to(folder / "artifacts" / "mssbench").as_posix()
-        for path in (folder / "artifacts").rglob("*.*")
-        # What is not committed of the code under test.
-        if path.name != "changes.diff"
-        if "models" not in path.parts
-    }
-    ofall = ["figures/study/boxes.png", "tables/study/systems.md"]
-    heard = [f"excerpt/{name}.flac" for name in ("mixture", "vocals estimate", "vocals target")]
-    own = [*heard, "config.yaml"]
-    assert files == {
-        f"{found}/artifacts/{name}"
-        for found in runs
-        for name in ofall + (own if found == net.info.run_id else [])
-    }
-    assert client.get_model_version_by_alias("study", "best").run_id == net.info.run_id
-    assert len(net.outputs.model_outputs) == 1
+        assert len(training.get_metric_history(net.info.run_id, name)) == 1
+    heard = {f"excerpt/{name}.flac" for name in ("mixture", "vocals estimate", "vocals target")}
+    made = {"figures/boxes.png", "tables/systems.md"}
+    expected = {("net", file) for file in heard} | {("tables and figures", file) for file in made}
+    assert files_of(store[1], "study", runs_in(training, "study")) == expected
 
-    publish(vocals=1.0, study="another")
-    net = client.get_run(net.info.run_id)
-    assert net.data.metrics["test/SDR/vocals"] == 5.0
-    assert net.data.tags["study"] == "another, study"
+
+def test_rows_lead_to_their_training_which_keeps_curves_and_model(publish, training):
+    made = publish()["runs"]
+    (trained,) = runs_in(training, "trainings").values()
+    assert trained.data.metrics == {"valid_loss": 0.5}
+    assert trained.data.tags["attempt"] == "1"
+    for name in ("net", "overlapped"):
+        tags = training.get_run(made[name]).data.tags
+        assert tags["training"] == trained.info.run_id
+        place = f"experiments/{trained.info.experiment_id}/runs/{trained.info.run_id}"
+        assert place in tags["mlflow.note.content"]
+    assert "training" not in training.get_run(made["mixture"]).data.tags
+    assert training.get_model_version_by_alias("study", "best").run_id == trained.info.run_id
+    assert len(trained.outputs.model_outputs) == 1
+
+
+def test_another_study_of_the_same_training_has_its_own_scores(publish, training):
+    first, other = publish()["runs"], publish(vocals=1.0, study="another")["runs"]
+    medians = [training.get_run(runs["net"]).data.metrics for runs in (first, other)]
+    assert [named["test/SDR/vocals"] for named in medians] == [4.0, 5.0]
+    (trained,) = runs_in(training, "trainings").values()
+    assert {"another", "study"} <= set(trained.data.tags["study"].split(", "))
+    experiment = training.get_experiment_by_name("another")
+    assert "Citation" in experiment.tags["mlflow.note.content"]
+
+
+def test_without_a_run_of_the_training_the_row_has_the_model(publish, training):
+    made = publish(study="alone", rows=[row("lone", "lone-weights")])["runs"]
+    assert training.get_model_version_by_alias("alone", "best").run_id == made["lone"]
+
+
+def test_a_run_of_a_study_names_the_training_to_separate_with(publish, training):
+    made = publish()["runs"]
+    assert name_of(made["overlapped"]) == "net-weights"
+    assert name_of(made["mixture"]) == "mixture"
 
 
 def test_nothing_is_published_when_tracking_is_off(publish, monkeypatch):

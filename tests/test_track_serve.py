@@ -62,9 +62,9 @@ def test_a_server_takes_runs_and_files_from_those_who_know_its_name(served, tmp_
     journal.close()
     assert sync(address).sent == ["run"]
     client = connect(address)
-    (run,) = client.search_runs([client.get_experiment_by_name("mssbench").experiment_id])
-    assert run.info.artifact_uri.startswith("mlflow-artifacts:/mssbench/")
-    kept = tmp_path / "served" / "artifacts" / "mssbench" / run.info.run_id
+    (run,) = client.search_runs([client.get_experiment_by_name("trainings").experiment_id])
+    assert run.info.artifact_uri.startswith("mlflow-artifacts:/trainings/")
+    kept = tmp_path / "served" / "artifacts" / "trainings" / run.info.run_id
     assert (kept / "artifacts" / "tables" / "table.md").read_text() == "a table"
 
 

@@ -147,7 +147,7 @@ def test_an_artifact_lies_in_the_folder_given_at_the_beginning(
         (tmp_path / "table.md").write_text(content)
         with start_run("files", "files", {}, {}) as run:
             run.log_artifact(tmp_path / "table.md", "tables/study")
-    files = mlflow_folder / "artifacts" / "mssbench" / runs("files")[0].info.run_id
+    files = mlflow_folder / "artifacts" / "trainings" / runs("files")[0].info.run_id
     found = [path for path in files.rglob("*.md") if path.is_file()]
     assert [path.read_text() for path in found] == ["second"]
     assert found[0].parts[-3:] == ("tables", "study", "table.md")

@@ -36,7 +36,7 @@ def weights(tmp_path):
 
 
 def trained_run(mlflow_client, name):
-    return StoredRun.create(mlflow_client, "mssbench", training_key(name), name, {})
+    return StoredRun.create(mlflow_client, "trainings", training_key(name), name, {})
 
 
 def test_the_stored_model_says_what_the_run_says(mlflow_client, mlflow_uri, weights):

@@ -43,7 +43,7 @@ def jobs(mlflow_uri, mlflow_client):
         for name in ("killed", "living")
     ]
     said = [process.stdout.readline().strip() for process in processes]
-    experiment = mlflow_client.get_experiment_by_name("mssbench").experiment_id
+    experiment = mlflow_client.get_experiment_by_name("trainings").experiment_id
     wanted = "tags.`mssbench.key` = '{}' and metrics.loss = 1"
     for key in ("killed", "living"):
         eventually(lambda key=key: mlflow_client.search_runs([experiment], wanted.format(key)))
@@ -66,8 +66,8 @@ def test_only_runs_of_dead_processes_of_this_host_are_repaired(
 ):
     others = process_tags() | {"mssbench.process_started": "1000.0"}
     elsewhere = others | {"host": "another-host"}
-    StoredRun.create(mlflow_client, "mssbench", "reused", "reused process id", others)
-    StoredRun.create(mlflow_client, "mssbench", "elsewhere", "elsewhere", elsewhere)
+    StoredRun.create(mlflow_client, "trainings", "reused", "reused process id", others)
+    StoredRun.create(mlflow_client, "trainings", "elsewhere", "elsewhere", elsewhere)
     assert {"killed", "reused process id"} <= set(repair(mlflow_uri))
     status = {key: runs(key)[0].info.status for key in ("killed", "reused", "living", "elsewhere")}
     assert status == {
@@ -82,11 +82,11 @@ def test_only_runs_of_dead_processes_of_this_host_are_repaired(
 def test_initialising_again_keeps_all_and_restores_a_deleted_experiment(
     mlflow_uri, mlflow_client, mlflow_folder
 ):
-    before = dict(mlflow_client.get_experiment_by_name("mssbench"))
+    before = dict(mlflow_client.get_experiment_by_name("trainings"))
     gone = mlflow_client.create_experiment("gone")
     mlflow_client.delete_experiment(gone)
-    initialise(mlflow_uri, ["mssbench", "gone"], mlflow_folder / "elsewhere")
-    assert dict(mlflow_client.get_experiment_by_name("mssbench")) == before
+    initialise(mlflow_uri, ["trainings", "gone"], mlflow_folder / "elsewhere")
+    assert dict(mlflow_client.get_experiment_by_name("trainings")) == before
     assert mlflow_client.get_experiment_by_name("gone").lifecycle_stage == "active"
 
 
@@ -117,11 +117,11 @@ def test_the_command_marks_a_store_and_finds_it_again(
         "--artifacts",
         str(mlflow_folder / "artifacts"),
         "--experiment",
-        "mssbench",
+        "trainings",
     ]
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_uri)
     assert main([*init, "--out", str(mark), "--log", str(tmp_path / "init.log")]) == 0
-    assert json.loads(mark.read_text()) == {"uri": mlflow_uri, "experiments": ["mssbench"]}
+    assert json.loads(mark.read_text()) == {"uri": mlflow_uri, "experiments": ["trainings"]}
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     assert main(["track", "check", "--store", str(mark)]) == 0
     assert mlflow_uri in capsys.readouterr().out

@@ -35,7 +35,7 @@ def begun(folder, key, address="", **rest):
         "begin",
         address=address,
         attempt=attempt,
-        experiment="mssbench",
+        experiment="trainings",
         key=key,
         name=key,
         **content,
@@ -45,13 +45,13 @@ def begun(folder, key, address="", **rest):
 
 def runs_of(client, key):
     """Return the MLflow runs that have a key."""
-    experiment = client.get_experiment_by_name("mssbench").experiment_id
+    experiment = client.get_experiment_by_name("trainings").experiment_id
     return client.search_runs([experiment], f"tags.`mssbench.key` = '{key}'")
 
 
 def contents(client):
     """Return all that a store says of its runs, in an order of its own."""
-    experiment = client.get_experiment_by_name("mssbench").experiment_id
+    experiment = client.get_experiment_by_name("trainings").experiment_id
     return sorted(
         json.dumps(
             [vars_of(run), points_of(client, run), inputs_of(run), files_of(run)], default=str

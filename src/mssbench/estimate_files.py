@@ -4,19 +4,22 @@ import hashlib
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import soundfile
 
 from mssbench.atomic import atomic_path
 from mssbench.data.disk import telling_full_disk
-from mssbench.separation import Estimates
+
+if TYPE_CHECKING:  # scoring reads estimates, and needs no torch
+    from mssbench.separation import Estimates
 
 # The size field of a WAV file has 32 bits; RF64 is WAV with a longer one.
 LARGEST_WAV = 2**32 - 2**16
 
 
 def write_estimates(
-    blocks: Iterable[Estimates], files: dict[str, Path], rate: int, channels: int, samples: int
+    blocks: "Iterable[Estimates]", files: dict[str, Path], rate: int, channels: int, samples: int
 ) -> None:
     """Write a song's estimates as float32 WAV.
 

@@ -7,6 +7,15 @@ from slurm import ACCOUNT, ALLOCATED, GPUS_A_NODE, HOME_OF_JOBS
 from submitted import accounting, environment, gpus_of, of_rule, tables
 
 
+def mssbench_cluster(action, project):
+    """Return what a sub-verb of ``mssbench cluster`` prints in a project."""
+    words = [sys.executable, "-m", "mssbench", "cluster", action]
+    done = subprocess.run(
+        words, cwd=project, env=environment(project), capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
 def test_every_heavy_job_ran_once_under_slurm(study):
     jobs = accounting(study)
     assert {job["State"] for job in jobs} == {"COMPLETED"}
@@ -52,8 +61,30 @@ def test_logs_are_found_by_rule_and_run(study):
     for job in of_rule(study, "train"):
         run = job["Comment"].removeprefix("rule_train_wildcards_")
         assert (logs / "rule_train" / run / f"{job['JobID']}.log").stat().st_size > 0
-    (report,) = logs.glob("efficiency_report_*")
-    assert "rule_train" in report.read_text()
+    # Of what is in it, see the next test: the plugin leaves out what ended before midnight.
+    assert len(list(logs.glob("efficiency_report_*"))) == 1
+
+
+def test_what_jobs_used_is_told_by_rule(study):
+    head, *lines = mssbench_cluster("used", study).splitlines()
+    assert head.split() == [
+        "rule",
+        "ended",
+        "hours:",
+        "median",
+        "longest",
+        "of",
+        "cores",
+        "GB:",
+        "most",
+        "asked",
+    ]
+    told = {line.split()[0]: line.split()[1:] for line in lines}
+    assert set(told) == {"synthetic_dataset", "rendition", "train", "test_score_separate"}
+    assert told["train"][:2] == ["2", "COMPLETED"]
+    assert told["train"][-1] == "7.8"
+    # Python with torch takes more than this, and the job got no more than it asked for.
+    assert 0.2 < float(told["train"][-2]) < 7.8
 
 
 def test_jobs_wrote_nothing_to_the_home_directory(study):
@@ -61,17 +92,10 @@ def test_jobs_wrote_nothing_to_the_home_directory(study):
 
 
 def test_the_check_finds_this_cluster(study):
-    done = subprocess.run(
-        [sys.executable, "-m", "mssbench", "cluster", "check"],
-        cwd=study,
-        env=environment(study),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "cluster test" in done.stdout
-    assert f"cpu (default): 2 nodes, {GPUS_A_NODE} h200 a node, up to 1-00:00:00" in done.stdout
-    assert "sacct answers" in done.stdout
-    assert "a file of this folder is there on" in done.stdout
-    assert ACCOUNT in done.stdout
-    assert '    slurm_partition: "gpu"\n    gpu: 1\n' in done.stdout
+    said = mssbench_cluster("check", study)
+    assert "cluster test" in said
+    assert f"cpu (default): 2 nodes, {GPUS_A_NODE} h200 a node, up to 1-00:00:00" in said
+    assert "sacct answers" in said
+    assert "a file of this folder is there on" in said
+    assert ACCOUNT in said
+    assert '    slurm_partition: "gpu"\n    gpu: 1\n' in said

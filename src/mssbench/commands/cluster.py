@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mssbench.cluster.check import PROFILE, findings, look, probe, profile_lines
 from mssbench.cluster.left_over import stop_left_over
+from mssbench.cluster.used import attempts_of, table
 from mssbench.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="go on where SLURM does not answer: what follows runs on this machine alone",
     )
+    used = actions.add_parser(
+        "used", help="what this folder's jobs took of the time, cores and memory they asked for"
+    )
+    used.add_argument(
+        "--days", type=int, default=30, help="jobs of so many days (default: %(default)s)"
+    )
     for action in actions.choices.values():
         action.add_argument(
             "--log", type=Path, default=argparse.SUPPRESS, help="also write messages to this file"
@@ -45,10 +52,13 @@ def run(args: argparse.Namespace) -> None:
     """Do what the sub-verb says.
 
     Raises:
-        UserError: there is no SLURM, it does not answer, or compute nodes do not see this folder.
+        UserError: there is no SLURM, it does not answer, it keeps no accounting, or compute nodes
+            do not see this folder.
     """
     if args.action == "stop":
         stop(args.local)
+    elif args.action == "used":
+        show_used(args.days)
     else:
         check(args.tracking or configured_tracking(Path("config.yaml")), not args.no_job)
 
@@ -61,6 +71,16 @@ def stop(local: bool) -> None:
         if not local:
             raise
         log.info("%s; this run needs no SLURM and goes on", error)
+
+
+def show_used(days: int) -> None:
+    """Print a line for each rule."""
+    if days < 1:
+        raise UserError(f"--days: found {days}; allowed is 1 or more")
+    if attempts := attempts_of(Path.cwd(), days):
+        print(*table(attempts), sep="\n")
+    else:
+        print(f"no job of {Path.cwd()} has begun in the last {days} days; --days looks further")
 
 
 def check(tracking: str, send_job: bool) -> None:

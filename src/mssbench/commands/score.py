@@ -28,7 +28,11 @@ ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 # What a worker needs, imported once for all of them.
-PRELOAD = ("museval.metrics", "mssbench.scoring.song", "mssbench.scoring.results")
+PRELOAD = ("mssbench.scoring.song", "mssbench.scoring.results")
+PRELOAD_OF = {
+    "bss_eval": "mssbench.scoring.exact_engine",
+    "museval": "mssbench.scoring.museval_engine",
+}
 
 # Options without which the pipeline's form cannot be, and those that the other form alone has.
 NEEDED, FOLDERS_ONLY = (
@@ -169,10 +173,11 @@ def score_songs(jobs: Mapping[str, "Job"], workers: int) -> dict[str, str]:
     work = {name: job for name, job in jobs.items() if not job.finished()}
     if len(work) < len(jobs):
         log.info("score: %d of %d songs are ready", len(jobs) - len(work), len(jobs))
+    engines = {PRELOAD_OF[job.protocol.engine] for job in work.values()}
     failed: dict[str, str] = {}
     progress = Progress("score", len(jobs), done=len(jobs) - len(work))
     try:
-        for name, future in work_through(work, workers, preload=PRELOAD):
+        for name, future in work_through(work, workers, preload=(*PRELOAD, *engines)):
             error = future.exception()
             if isinstance(error, OSError) and error.errno in FULL:
                 raise error  # no other song would find room

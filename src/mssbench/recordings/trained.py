@@ -58,7 +58,7 @@ def find_weights(text: str) -> Path:
 
 
 def name_of(run_id: str) -> str:
-    """Return the name of the training whose MLflow run has this id.
+    """Return the name of the training whose MLflow run, or a study's run of it, has this id.
 
     Raises:
         UserError: no tracking store is known, or it has no such run.
@@ -75,6 +75,7 @@ def name_of(run_id: str) -> str:
     from mlflow.exceptions import MlflowException
 
     try:
-        return str(connect(uri).get_run(run_id).info.run_name)
+        run = connect(uri).get_run(run_id)
+        return str(run.data.tags.get("trained", run.info.run_name))
     except MlflowException as error:
         raise UserError(f"--run {run_id}: {first_line(error)}") from None

@@ -1,5 +1,8 @@
 """Scores on disk: a table that knows how it was made, and museval's JSON."""
 
+import json
+import math
+from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
@@ -47,11 +50,31 @@ def read_scores(path: Path) -> pd.DataFrame:
 def write_museval_json(path: Path, scores: SongScores) -> None:
     """Write the scores that museval defines as museval does.
 
-    museval rounds to 1e-5 dB and writes infinite scores as NaN.
+    museval rounds to 1e-5 dB and writes infinite scores as NaN. Its own class for this would have
+    every scoring job import what museval needs to score, which takes longer than a song's scores.
     """
-    from museval.aggregate import TrackStore
+    windows = {
+        target: zip(*(metrics[metric].tolist() for metric in METRICS), strict=True)
+        for target, metrics in scores.windows.items()
+    }
+    targets = [
+        {
+            "name": target,
+            "frames": [
+                {
+                    "time": number * scores.hop,
+                    "duration": scores.window,
+                    "metrics": dict(zip(METRICS, map(rounded, values), strict=True)),
+                }
+                for number, values in enumerate(frames)
+            ],
+        }
+        for target, frames in windows.items()
+    ]
+    told = {"targets": targets, "museval_version": version("museval")}
+    write_text(path, json.dumps(told, indent=2))
 
-    store = TrackStore(scores.name, win=scores.window, hop=scores.hop)
-    for target, metrics in scores.windows.items():
-        store.add_target(target, {metric: metrics[metric].tolist() for metric in METRICS})
-    write_text(path, store.json)
+
+def rounded(score: float) -> float:
+    """Return a score (dB) as museval writes it."""
+    return math.nan if math.isinf(score) else round(score, 5)

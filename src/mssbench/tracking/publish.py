@@ -1,4 +1,4 @@
-"""A finished study in MLflow: scores, figures, tables and excerpts on each of its runs."""
+"""A finished study in MLflow: an experiment with a run for each row."""
 
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -17,13 +17,17 @@ from mssbench.tracking.excerpt import write_excerpt
 from mssbench.tracking.masking import masked
 from mssbench.tracking.model import best_run, log_model, register
 from mssbench.tracking.origin import code_tags, process_tags
-from mssbench.tracking.run import EXPERIMENT, training_key
+from mssbench.tracking.run import TRAININGS, training_key
+from mssbench.tracking.store import add_study
 from mssbench.tracking.stored import STATUS, StoredRun
 from mssbench.tracking.sync import sync
 
 log = logging.getLogger(__name__)
 
 AGGREGATION = "song-wise median"
+
+# The run of a study that has what is made of all rows.
+REPORT = "tables and figures"
 
 
 def publish(
@@ -37,12 +41,12 @@ def publish(
     estimates: Sequence[Path],
     weights: Sequence[Path] = (),
 ) -> dict[str, str]:
-    """Put a study's results onto its runs; doing it again adds nothing.
+    """Make, or renew, the study's experiment in MLflow; doing it again adds nothing.
 
-    The best trained run's model gets the study's name in the registry.
-
-    Trained runs are those that training has made. Where tracking failed then, and for untrained
-    methods, runs are created.
+    Each row is a run there, with its scores and an excerpt; one more run has tables and figures.
+    The trainings, which several studies may share, stay in the experiment of their own, with the
+    curves and the models; a row's run has the configuration of its training and leads to it. The
+    best training's model gets the study's name in the registry.
 
     Args:
         uri: the store's address.
@@ -64,32 +68,60 @@ def publish(
     connected = reach(uri)
     # The trainings' own words come first: the runs that they make are those that are looked for.
     sync(uri)
+    add_study(connected, uri, study.study, description(study))
     medians = medians_of(scores, {row.id for row in study.rows if row.songs == HELD_OUT})
     opened = [Rendition.open(manifest) for manifest in renditions]
     separated = {path.parent.name: path for path in estimates}
     trained = {path.parent.name: path for path in weights}
-    files = {"figures": files_in(figures, ".png"), "tables": files_in(tables, ".md")}
     runs, models = {}, {}
-    for row, key in zip(study.rows, keys(study.rows), strict=True):
-        run = attach(connected, row, key)
+    for row in study.rows:
+        run = attach(connected, study.study, f"score/{row.id}", row.id)
+        training = training_of(connected, study, row)
+        run.set_tags(tags_of(study, row) | leading_to(training))
         run.log_metrics(medians.get(row.id, {}))
-        run.set_tags(tags_of(study, row, run.tags))
-        for kind, paths in files.items():
-            for path in paths:
-                run.log_artifact(path, f"{kind}/{study.study}")
+        if training is not None:
+            run.log_params(training.params)
         if row.separated in separated:
             log_excerpt(run, opened, separated[row.separated])
-        # Its scores are there, so it has been trained, whatever MLflow was told then.
-        if run.status != STATUS["FINISHED"]:
-            run.finish("FINISHED")
+        finish(run)
         runs[row.id] = run.id
-        if row.trained in trained and key == training_key(row.trained):
-            models[row.id] = log_model(connected, uri, run.id, trained[row.trained])
+        if row.trained in trained:
+            # Where tracking failed then, there is no run of the training.
+            of = (training or run).id
+            models[row.id] = of, log_model(connected, uri, of, trained[row.trained])
     best = best_run({row: medians.get(row, {}) for row in models})
     if best is not None:
-        register(connected, study.study, runs[best], models[best])
+        register(connected, study.study, *models[best])
+    log_report(connected, study, {"figures": (figures, ".png"), "tables": (tables, ".md")})
     log.info("Published %d runs of %s to %s", len(runs), study.study, masked(uri))
     return runs
+
+
+def description(study: ReportConfig) -> str:
+    """Return what MLflow's page says above the runs of a study, in Markdown."""
+    return (
+        f"**{study.title}** ({study.citation})\n\nA run for each row, with its scores on test "
+        f"songs (`test/...`) and an excerpt. Tables and figures: the run `{REPORT}`. Curves and "
+        f"models: the experiment `{TRAININGS}`, where each row leads to."
+    )
+
+
+def log_report(
+    connected: Any, study: ReportConfig, files: Mapping[str, tuple[Iterable[Path], str]]
+) -> None:
+    """Put tables and figures onto a run of their own: folder -> (paths, suffix)."""
+    run = attach(connected, study.study, REPORT, REPORT)
+    run.set_tags(own_tags(study) | {"kind": REPORT})
+    for folder, (paths, suffix) in files.items():
+        for path in files_in(paths, suffix):
+            run.log_artifact(path, folder)
+    finish(run)
+
+
+def finish(run: StoredRun) -> None:
+    """Say that a run has ended well, unless that is known."""
+    if run.status != STATUS["FINISHED"]:
+        run.finish("FINISHED")
 
 
 def files_in(paths: Iterable[Path], suffix: str) -> list[Path]:
@@ -101,48 +133,53 @@ def files_in(paths: Iterable[Path], suffix: str) -> list[Path]:
     ]
 
 
-def keys(rows: Sequence[Row]) -> list[str]:
-    """Return the key of the MLflow run of each row: that of its training.
-
-    Where several rows share their weights, and differ in separation or scoring, the first has the
-    training's run and each other one of its own.
-    """
-    names: list[str] = []
-    for row in rows:
-        own, training = f"score/{row.id}", training_key(row.trained or "")
-        names.append(own if row.trained is None or training in names else training)
-    return names
-
-
-def attach(connected: Any, row: Row, key: str) -> StoredRun:
+def attach(connected: Any, experiment: str, key: str, name: str) -> StoredRun:
     """Return the MLflow run with ``key``; it is created where there is none."""
-    found = StoredRun.find(connected, EXPERIMENT, key)
+    found = StoredRun.find(connected, experiment, key)
     tags = {**code_tags(), **process_tags()}
-    return found or StoredRun.create(connected, EXPERIMENT, key, row.id, tags)
+    return found or StoredRun.create(connected, experiment, key, name, tags)
 
 
-def tags_of(study: ReportConfig, row: Row, before: Mapping[str, str]) -> dict[str, Any]:
-    """Return the tags by which runs are found and grouped.
+def training_of(connected: Any, study: ReportConfig, row: Row) -> StoredRun | None:
+    """Return the run of a row's training, which is told of the study; None where there is none."""
+    key = training_key(row.trained or "")
+    training = StoredRun.find(connected, TRAININGS, key) if row.trained else None
+    if training is None:
+        return None
+    names = {"study": study.study, **({"sweep": row.sweep} if row.sweep else {})}
+    training.set_tags(
+        {tag: joined(training.tags.get(tag, ""), name) for tag, name in names.items()}
+    )
+    # Its scores are there, so it has been trained, whatever MLflow was told then.
+    finish(training)
+    return training
 
-    Args:
-        study: the study.
-        row: one of its rows.
-        before: the run's tags; it may be in other studies and sweeps, too.
-    """
+
+def leading_to(training: StoredRun | None) -> dict[str, str]:
+    """Return the tags by which a row's run leads to its training."""
+    if training is None:
+        return {}
+    link = f"#/experiments/{training.experiment}/runs/{training.id}"
+    return {"training": training.id, "mlflow.note.content": f"[Training, with its curves]({link})"}
+
+
+def own_tags(study: ReportConfig) -> dict[str, Any]:
+    """Return the tags that all runs of a study have."""
+    return {"study": study.study, "dataset": study.dataset, "scale": study.scale}
+
+
+def tags_of(study: ReportConfig, row: Row) -> dict[str, Any]:
+    """Return the tags by which runs are found and grouped."""
     tags = {
-        "study": joined(before.get("study", ""), study.study),
-        "dataset": study.dataset,
-        "scale": study.scale,
+        **own_tags(study),
         "experiment": row.experiment,
         "label": row.label,
         "kind": row.kind,
         "scored": row.id,
         **sweep_tags(row.sweep, row.swept),
     }
-    if row.sweep is not None:
-        tags["sweep"] = joined(before.get("sweep", ""), row.sweep)
-    numbers = {"seed": row.seed, "fold": row.fold}
-    return tags | {name: number for name, number in numbers.items() if number is not None}
+    more = {"trained": row.trained, "sweep": row.sweep, "seed": row.seed, "fold": row.fold}
+    return tags | {name: value for name, value in more.items() if value is not None}
 
 
 def joined(names: str, name: str) -> str:

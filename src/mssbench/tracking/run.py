@@ -19,7 +19,8 @@ from mssbench.tracking.system import Sampler
 
 log = logging.getLogger(__name__)
 
-EXPERIMENT = "mssbench"
+# The MLflow experiment of all trainings: studies share them. A study has one of its own.
+TRAININGS = "trainings"
 
 T = TypeVar("T")
 
@@ -152,7 +153,7 @@ def start_run(
     key: str,
     params: Mapping[str, Any],
     tags: Mapping[str, Any],
-    experiment: str = EXPERIMENT,
+    experiment: str = TRAININGS,
     *,
     dataset: Mapping[str, str] | None = None,
 ) -> Run:

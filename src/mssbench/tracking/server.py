@@ -11,7 +11,7 @@ from mssbench.errors import UserError
 from mssbench.tracking.connection import is_server, scheme
 from mssbench.tracking.dashboard import check_port, server_command
 from mssbench.tracking.masking import masked
-from mssbench.tracking.run import EXPERIMENT
+from mssbench.tracking.run import TRAININGS
 from mssbench.tracking.store import add_experiment, opened
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -52,7 +52,7 @@ def prepare_server(
         )
     check_port(host, port)
     artifacts.mkdir(parents=True, exist_ok=True)
-    add_experiment(opened(database), EXPERIMENT, f"mlflow-artifacts:/{EXPERIMENT}")
+    add_experiment(opened(database), TRAININGS, f"mlflow-artifacts:/{TRAININGS}")
     known = [*own_names(host), *names]
     environment = {
         "MLFLOW_ARTIFACTS_DESTINATION": str(artifacts.absolute()),

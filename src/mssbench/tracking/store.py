@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from mssbench.atomic import atomic_path
 from mssbench.errors import UserError
@@ -13,11 +14,13 @@ from mssbench.tracking.connection import (
     OFF,
     client,
     database_file,
+    experiment_id,
     is_server,
     reach,
 )
 from mssbench.tracking.masking import masked
 from mssbench.tracking.origin import is_alive
+from mssbench.tracking.run import TRAININGS
 from mssbench.tracking.stored import STATE, STATUS
 from mssbench.tracking.sync import sync
 
@@ -113,6 +116,25 @@ def add_experiment(connected: Any, name: str, location: str | None) -> None:
     elif found.lifecycle_stage == "deleted":
         log.info("Restoring the deleted MLflow experiment %r: its name is needed", name)
         connected.restore_experiment(found.experiment_id)
+
+
+def add_study(connected: Any, uri: str, study: str, description: str) -> None:
+    """Add the experiment of a study, whose files lie beside those of the trainings.
+
+    Args:
+        connected: an MLflow client.
+        uri: the store's address. A server decides itself where files lie.
+        study: names the experiment.
+        description: what MLflow's page says of it, in Markdown.
+
+    Raises:
+        UserError: the store lacks the experiment of the trainings.
+    """
+    trainings = connected.get_experiment(experiment_id(connected, TRAININGS))
+    beside = f"{trainings.artifact_location.rpartition('/')[0]}/{quote(study)}"
+    add_experiment(connected, study, None if is_server(uri) else beside)
+    made = experiment_id(connected, study)
+    connected.set_experiment_tag(made, "mlflow.note.content", description)
 
 
 def repair(uri: str) -> list[str]:

@@ -61,8 +61,9 @@ class StoredRun:
     def __init__(self, client: Any, run: Any) -> None:
         self._client, self.id = client, str(run.info.run_id)
         self.status: str = run.info.status
+        self.experiment = str(run.info.experiment_id)
         self.tags: dict[str, str] = dict(run.data.tags)
-        self._params = dict(run.data.params)
+        self.params: dict[str, str] = dict(run.data.params)
         # Its curves are read when they are continued.
         self._curves: dict[str, Curve | None] = dict.fromkeys(run.data.metrics)
         self._waiting: list[tuple[str, float, int, int]] = []
@@ -159,7 +160,7 @@ class StoredRun:
         missing = [
             Param(name, as_text(value, LONGEST_PARAM))
             for name, value in flatten(params)
-            if name not in self._params
+            if name not in self.params
         ]
         self._client.log_batch(self.id, params=missing)
 
