@@ -115,13 +115,31 @@ def test_objects_are_paired_for_the_greatest_mean_sdr():
     assert best_owners(objects, {"a": images[0], "b": images[1]}) == ["b", "a"]
 
 
-def test_a_target_without_an_object_is_silent():
+def test_a_target_that_no_object_is_left_for_gets_the_one_most_like_it():
     images = noises(4)
-    model = Found(images[:1], SOURCES, "truth")
+    two = np.stack((images[0] + 0.5 * images[1], images[2] + 0.5 * images[3]))
+    model = Found(two, SOURCES, "truth")
     estimates = model.separate(images.sum(axis=0), named(images))
-    np.testing.assert_array_equal(estimates["drums"], images[0])
-    assert not any(estimates[target].any() for target in SOURCES[1:])
+    for target, j in zip(SOURCES, (0, 0, 1, 1), strict=True):
+        np.testing.assert_array_equal(estimates[target], two[j])
+
+
+def test_a_target_is_silent_where_it_is_so_itself_or_nothing_was_found():
+    images = noises(4)
+    images[3] = 0
+    model = Found(images[:1], SOURCES, "truth")
+    assert not model.separate(images.sum(axis=0), named(images))["vocals"].any()
+    model = Found(images[:0], SOURCES, "truth")
+    assert not any(made.any() for made in model.separate(images[0], named(images)).values())
     assert not Found(images[:0]).separate(images[0], {})["vocals"].any()
+
+
+def test_no_object_is_in_a_sum_twice():
+    images = noises(4)
+    model = Found(images.sum(axis=0)[None], (*SOURCES, "accompaniment"), "truth")
+    estimates = model.separate(images.sum(axis=0), named(images))
+    for estimate in estimates.values():
+        np.testing.assert_allclose(estimate, images.sum(axis=0), atol=1e-6)
 
 
 def test_a_true_label_that_is_no_source_is_named():

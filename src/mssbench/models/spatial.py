@@ -29,7 +29,9 @@ class Spatial(Untrained):
         labels: how objects are named. ``centre``: the object nearest to the middle of the
             panorama is the vocals, the sum of the others the accompaniment. ``truth``: each
             object goes to the target that it fits best, which the true sources must tell: an
-            oracle's assignment, for evaluation alone (``needs_sources`` is then True).
+            oracle's assignment, for evaluation alone (``needs_sources`` is then True). A target
+            that none is left for gets a copy of the one that is most like it: museval gives no
+            window a score in which an estimate is silent.
 
     Raises:
         ValueError: ``centre`` cannot name one of the targets.
@@ -53,7 +55,7 @@ class Spatial(Untrained):
     def separate(
         self, mixture: np.ndarray, sources: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
-        """Return the estimates, each (2, samples); silence for a target without an object.
+        """Return the estimates, each (2, samples); silence where nothing was found.
 
         Raises:
             UserError: the mixture is not stereo, or a target is no source of the song.
@@ -67,22 +69,23 @@ class Spatial(Untrained):
         found = self.objects(np.array(mixture, dtype=np.float32))
         names = [VOCALS, ACCOMPANIMENT]
         if self.labels == "centre":
-            owners = [ACCOMPANIMENT] * len(found)
+            owners = [{ACCOMPANIMENT} for _ in found]
             if len(found):
-                owners[most_central(found)] = VOCALS
+                owners[most_central(found)] = {VOCALS}
         else:
             truth = parts(sources, self.targets)
             names = list(truth)
-            owners = best_owners(found, truth)
-        return {target: self._sum(found, owners, members(target, names)) for target in self.targets}
+            owners = all_owners(found, truth)
+        return {target: _sum(found, owners, members(target, names)) for target in self.targets}
 
-    @staticmethod
-    def _sum(found: np.ndarray, owners: list[str], wanted: list[str]) -> np.ndarray:
-        total = np.zeros(found.shape[1:], np.float32)
-        for item, owner in zip(found, owners, strict=True):
-            if owner in wanted:
-                total += item
-        return total
+
+def _sum(found: np.ndarray, owners: list[set[str]], wanted: list[str]) -> np.ndarray:
+    """Return the sum of the objects that one of the wanted owns."""
+    total = np.zeros(found.shape[1:], np.float32)
+    for item, names in zip(found, owners, strict=True):
+        if not names.isdisjoint(wanted):
+            total += item
+    return total
 
 
 def most_central(objects: np.ndarray) -> int:
@@ -146,6 +149,27 @@ def best_owners(objects: np.ndarray, truth: Mapping[str, np.ndarray]) -> list[st
             more = errors - 2 * (matches[j] - products[j] @ given) + own[j]
             owners[j] = int(np.argmax(sdr(more) - sdr(errors)))
     return [names[owners[j]] for j in range(len(objects))]
+
+
+def all_owners(objects: np.ndarray, truth: Mapping[str, np.ndarray]) -> list[set[str]]:
+    """Return for each object the parts that it is given to: those of `best_owners`, and more.
+
+    A part that sounds and has none there gets the object that it correlates with most, too.
+
+    Args:
+        objects: (objects, 2, samples).
+        truth: part -> waveform (2, samples).
+    """
+    if not len(objects):
+        return []
+    owners = [{owner} for owner in best_owners(objects, truth)]
+    flat = objects.reshape(len(objects), -1)
+    lengths = np.sqrt([energy_of(item) + TINY for item in flat])
+    for name in truth.keys() - set().union(*owners):
+        wave = truth[name].reshape(1, -1)
+        if energy_of(wave) > 0:
+            owners[int(np.argmax(inner(flat, wave)[:, 0] / lengths))].add(name)
+    return owners
 
 
 def inner(a: np.ndarray, b: np.ndarray) -> np.ndarray:
