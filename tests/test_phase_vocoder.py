@@ -103,6 +103,16 @@ def test_silence_stays_silence_and_a_faint_signal_stays_faint():
     assert decibels(1e6 * faint - loud, loud) < -90
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_pause_that_is_all_but_silent_keeps_its_phases(dtype):
+    # What synthesis and resampling leave in a pause; at another level the phases are the same.
+    time = torch.arange(3 * RATE, dtype=torch.float64) / RATE
+    signal = music(3 * RATE, rows=1) * ((time < 1) | (time > 1.7))
+    signal[:, int(1.1 * RATE) : int(1.6 * RATE) : 997] = 1e-14
+    faint, loud = (stretch(level * signal.to(dtype), 1.1) for level in (1, 2.0**20))
+    assert decibels(faint * 2.0**20 - loud, loud) < -90
+
+
 def test_the_signal_itself_is_left_alone():
     signal = music(RATE)
     before = signal.clone()

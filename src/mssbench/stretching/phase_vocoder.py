@@ -14,7 +14,13 @@ N_FFT, HOP = 2048, 512
 # and the least of each row, enough that the work outweighs the calls.
 BLOCK, LEAST = 128, 32
 
-# Added to each bin: far below what single precision resolves, but a zero has a direction then.
+# Spectra are worked on so many times as large, a power of two that rounds nothing: the square of
+# what is left of a fading sound would be no number of single precision. Loud ones stay far below
+# the greatest: samples may reach 10^7.
+LARGER = 2.0**30
+
+# Added to each enlarged bin: a zero has a direction then. It is far below what a fade of float32
+# samples comes to, whose phase is kept through a silence.
 FAINT = 1e-18
 
 
@@ -44,7 +50,7 @@ def stretch(signal: Tensor, factor: float, n_fft: int = N_FFT, hop: int = HOP) -
     samples = signal.shape[-1]
     rows = signal.reshape(signal.shape[:-1].numel(), samples)
     window = torch.hann_window(n_fft, dtype=torch.float64, device=signal.device)
-    analysis = _Analysis(F.pad(rows, (n_fft // 2, n_fft // 2)), window, hop)
+    analysis = _Analysis(F.pad(rows, (n_fft // 2, n_fft // 2)), window * LARGER, hop)
     places = torch.arange(0, analysis.frames, factor, dtype=torch.float64)
     # Samples in rows of one hop, so that overlapping frames are added whole rows at a time.
     overlap = n_fft // hop
@@ -58,7 +64,7 @@ def stretch(signal: Tensor, factor: float, n_fft: int = N_FFT, hop: int = HOP) -
         made = torch.fft.irfft(spectra, n=n_fft).unflatten(-1, (overlap, hop)).transpose(0, 1)
         for shift, part in enumerate(parts):
             there = slice(done + shift, done + shift + len(block))
-            summed[:, there].addcmul_(made[:, :, shift], part)
+            summed[:, there].addcmul_(made[:, :, shift], part, value=1 / LARGER)
             weights[there].add_(part.square())
         done += len(block)
     kept = slice(n_fft // 2, n_fft // 2 + stretched_length(samples, factor))
@@ -80,7 +86,7 @@ class _Analysis:
 
     Args:
         padded: (rows, samples).
-        window: (n_fft,), float64.
+        window: (n_fft,), float64, times what the spectra are to be enlarged by.
         hop: samples from one frame to the next.
 
     Attributes:
