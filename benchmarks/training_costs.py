@@ -76,7 +76,7 @@ def tracking() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         store = f"sqlite:///{temporary}/mlflow.db"
         # In another process, as in the pipeline: what sends must load MLflow itself.
-        made = [sys.executable, "-m", "mssbench", "track", "init", "--experiment", "trainings"]
+        made = [sys.executable, "-m", "mssbench", "track", "init"]
         made += ["--artifacts", f"{temporary}/artifacts", "--out", f"{temporary}/store.json"]
         subprocess.run(made, env=os.environ | {VARIABLE: store}, check=True, capture_output=True)
         os.environ[VARIABLE] = store

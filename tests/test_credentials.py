@@ -91,7 +91,7 @@ def test_nothing_that_mlflow_gets_holds_a_secret(server, planted, tmp_path, capl
     caplog.set_level(logging.DEBUG, logger="mssbench")
     mark = tmp_path / "store.json"
     planted.setenv("MLFLOW_TRACKING_URI", with_password(server.address))
-    words = ["--artifacts", "unused", "--experiment", "trainings", "--out", str(mark)]
+    words = ["--artifacts", "unused", "--out", str(mark)]
     assert main(["track", "init", *words]) == 0
     client = connect(server.uri)
     with start_run("name", "key", {"model": {"url": TOKEN}}, {"said": PASSWORD}) as run:

@@ -1,5 +1,7 @@
 import json
 import logging
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 import soundfile
 
 from mssbench import __version__, cli
+from mssbench.commands.score import PRELOAD, PRELOAD_OF
 from mssbench.data.rendition import Rendition
 from mssbench.errors import UserError
 from mssbench.runs import expand
@@ -139,3 +142,20 @@ def test_agreement_counts_what_one_engine_alone_has():
         np.array([1.0, 2.0, nan, 3.0, inf, -inf, 150.0]),
     )
     assert (found.values, found.largest, found.unlike) == (7, 0.5, 2)
+
+
+@pytest.mark.parametrize("engine", PRELOAD_OF)
+def test_a_worker_loads_no_more_than_its_engine_needs(engine):
+    # Each of these takes longer to load than a song of the demo takes to score.
+    program = "import sys\n" + "".join(
+        f"import {name}\n" for name in (*PRELOAD, PRELOAD_OF[engine])
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", f"{program}print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    unused = {"matplotlib", "mlflow", "museval", "scipy.signal", "torch"}
+    loaded = {"bss_eval": set(), "museval": {"matplotlib", "museval", "scipy.signal"}}[engine]
+    assert unused & set(done.stdout.split()) <= loaded

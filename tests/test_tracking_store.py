@@ -111,14 +111,7 @@ def test_the_command_marks_a_store_and_finds_it_again(
     mlflow_uri, mlflow_folder, tmp_path, monkeypatch, capsys
 ):
     mark = tmp_path / "store.json"
-    init = [
-        "track",
-        "init",
-        "--artifacts",
-        str(mlflow_folder / "artifacts"),
-        "--experiment",
-        "trainings",
-    ]
+    init = ["track", "init", "--artifacts", str(mlflow_folder / "artifacts")]
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_uri)
     assert main([*init, "--out", str(mark), "--log", str(tmp_path / "init.log")]) == 0
     assert json.loads(mark.read_text()) == {"uri": mlflow_uri, "experiments": ["trainings"]}

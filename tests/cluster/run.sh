@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Test the workflow on a real SLURM: install it where it is missing, then run the tests of this
-# folder beside it. The arguments go to pytest; with --possible alone, only find out whether this
-# machine can do that.
+# folder beside it. The arguments go to pytest; --possible alone ends before it, if the machine can do
+# all this.
 #
 # All happens in namespaces of its own: of processes, so that nothing outlives the tests, however
 # they end; of mounts, so that SLURM finds its files in their usual places and the host's stay as
@@ -53,7 +53,7 @@ unset SLURM_CONF MLFLOW_TRACKING_URI
 apart=(unshare --pid --fork --kill-child --mount --mount-proc --net)
 needed='mount -t tmpfs cluster /run && mknod /run/gpu c 1 3 && ip link set lo up'
 "${apart[@]}" bash -c "$needed" 2>/dev/null ||
-    give_up "this machine lets nobody make namespaces (unshare); run it in a container that may"
+    give_up "this machine lets nobody make namespaces, mounts and devices; run it in a container that may"
 [ "$*" != --possible ] || exit 0
 
 # What may not be seen of the host, and the variables that would lead SLURM, MLflow or a test there.

@@ -19,7 +19,7 @@ rule tracking_store:
         "Making the MLflow store"
     shell:
         "mssbench track init --artifacts {params.artifacts}/artifacts"
-        " --experiment trainings --out {output} --log {log}"
+        " --out {output} --log {log}"
 
 
 # Snakemake removes declared outputs of a job that fails, so checkpoints are not declared: a killed

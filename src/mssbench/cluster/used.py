@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
+from mssbench.aligned import aligned
 from mssbench.cluster.left_over import PREFIX
 from mssbench.cluster.slurm import require_slurm, said
 from mssbench.errors import UserError
@@ -114,15 +115,7 @@ def table(attempts: list[Attempt]) -> list[str]:
         rules[attempt.rule].append(attempt)
     longest_first = sorted(rules.items(), key=lambda rule: -sum(each.seconds for each in rule[1]))
     head = ("rule", "ended", "hours: median", "longest", "of cores", "GB: most", "asked")
-    rows = [head, *(_row(rule, those) for rule, those in longest_first)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if place < 2 else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    ]
+    return aligned([head, *(_row(rule, those) for rule, those in longest_first)], left=2)
 
 
 def _row(rule: str, attempts: list[Attempt]) -> tuple[str, ...]:

@@ -4,6 +4,8 @@ import argparse
 import json
 from typing import Any
 
+from mssbench.aligned import aligned
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -17,11 +19,7 @@ def run(args: argparse.Namespace) -> None:
         print(json.dumps(entries, indent=2))
         return
     columns = ("model", "variant", "parameters", "rate (Hz)", "channels", "targets")
-    rows = [columns, *(row(entry) for entry in entries)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(columns) - 1)]
-    for line in rows:
-        padded = [cell.ljust(width) for cell, width in zip(line, widths, strict=False)]
-        print("  ".join([*padded, line[-1]]))
+    print(*aligned([columns, *(row(entry) for entry in entries)]), sep="\n")
 
 
 def row(entry: dict[str, Any]) -> tuple[str, ...]:

@@ -24,11 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the sub-verbs and their options."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
-    init = actions.add_parser("init", help="make the store and its experiments")
+    init = actions.add_parser("init", help="make the store and the trainings' experiment")
     init.add_argument("--artifacts", type=Path, required=True, help="folder for the runs' files")
-    init.add_argument(
-        "--experiment", dest="experiments", action="append", required=True, metavar="NAME"
-    )
     init.add_argument("--out", type=Path, required=True, help="the store.json to write")
 
     check = actions.add_parser("check", help="mark runs as failed whose process has died")
@@ -134,13 +131,12 @@ def run(args: argparse.Namespace) -> None:
 
 def init(args: argparse.Namespace) -> None:
     """Make the store and write the mark that says so."""
+    from mssbench.tracking.run import TRAININGS
     from mssbench.tracking.store import initialise
 
     uri = address()
-    initialise(uri, args.experiments, args.artifacts)
-    write_json(
-        args.out, {"uri": masked(uri), "experiments": [] if uri == OFF else args.experiments}
-    )
+    initialise(uri, [TRAININGS], args.artifacts)
+    write_json(args.out, {"uri": masked(uri), "experiments": [] if uri == OFF else [TRAININGS]})
 
 
 def check(uri: str) -> None:

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Sequence
 
+from mssbench.aligned import aligned
 from mssbench.data.catalogue import Erratum
 from mssbench.data.check import Finding, SongCheck
-from mssbench.data.listing import aligned
 
 NAMED = 5
 """So many songs are named in the verdict."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from mssbench.aligned import aligned
 from mssbench.data.catalogue import CATALOGUE, Entry
 from mssbench.data.disk import size
 
@@ -25,15 +26,6 @@ def listing(own: Sequence[Entry] = ()) -> str:
         )
         remarks += [f"  fault: {erratum.song}: {erratum.what}" for erratum in known.errata]
     return "\n".join([*aligned(rows), "", *remarks])
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return each of ``rows`` as a line, with all cells of a column at one place."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
 
 
 def needs(known: Entry) -> str:

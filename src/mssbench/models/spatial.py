@@ -163,12 +163,13 @@ def all_owners(objects: np.ndarray, truth: Mapping[str, np.ndarray]) -> list[set
     if not len(objects):
         return []
     owners = [{owner} for owner in best_owners(objects, truth)]
-    flat = objects.reshape(len(objects), -1)
-    lengths = np.sqrt([energy_of(item) + TINY for item in flat])
-    for name in truth.keys() - set().union(*owners):
-        wave = truth[name].reshape(1, -1)
-        if energy_of(wave) > 0:
-            owners[int(np.argmax(inner(flat, wave)[:, 0] / lengths))].add(name)
+    left_out = [name for name in truth.keys() - set().union(*owners) if truth[name].any()]
+    if left_out:
+        flat = objects.reshape(len(objects), -1)
+        lengths = np.sqrt([energy_of(item) + TINY for item in flat])
+        products = inner(flat, np.stack([truth[name].ravel() for name in left_out]))
+        for name, best in zip(left_out, (products / lengths[:, None]).argmax(axis=0), strict=True):
+            owners[int(best)].add(name)
     return owners
 
 

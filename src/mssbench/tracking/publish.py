@@ -135,9 +135,9 @@ def files_in(paths: Iterable[Path], suffix: str) -> list[Path]:
 
 def attach(connected: Any, experiment: str, key: str, name: str) -> StoredRun:
     """Return the MLflow run with ``key``; it is created where there is none."""
-    found = StoredRun.find(connected, experiment, key)
-    tags = {**code_tags(), **process_tags()}
-    return found or StoredRun.create(connected, experiment, key, name, tags)
+    if found := StoredRun.find(connected, experiment, key):
+        return found
+    return StoredRun.create(connected, experiment, key, name, code_tags() | process_tags())
 
 
 def training_of(connected: Any, study: ReportConfig, row: Row) -> StoredRun | None:
