@@ -30,6 +30,7 @@ def test_the_command_draws_every_figure(make_rendition, tmp_path):
         "songs": pair | {"kind": "scatter", "targets": ["vocals", "accompaniment"]},
         "error": {"title": "t", "kind": "spectrograms", "seconds": 0.2, "rows": ["good"]},
         "parameters": {"title": "t", "kind": "cost", "cost": "parameters"},
+        "tempo": {"title": "t", "kind": "tempo", "factors": [1, 2], "seconds": 0.5},
     }
     content = {"study": "study", "dataset": "synthetic", "scale": "demo", "rows": ROWS}
     settings.write_text(json.dumps(content | {"figures": figures}))

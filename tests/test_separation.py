@@ -269,6 +269,24 @@ def test_segment_that_the_model_cannot_take_is_refused():
         separate(model, noise(100))
 
 
+def test_any_output_that_is_an_estimate_can_be_kept():
+    torch.manual_seed(0)
+    model = build("htmd_net", {"N": 8, "L": 16, "B": 8, "H": 8, "X": 2, "levels": 2, "filters": 2})
+    mixture = 0.1 * np.random.default_rng(0).normal(size=(1, 1, 256)).astype(np.float32)
+    with torch.inference_mode():
+        outputs = model.eval()(torch.from_numpy(mixture[0][None]))
+    for name in ("final", "intermediate"):
+        config = SeparationConfig(segment=256, overlap=0.0, output=name)
+        (made,) = separate_song(model, mixture, ("mixture",), config)
+        np.testing.assert_allclose(made["vocals"], outputs[name][0, 0].numpy(), atol=1e-7)
+
+
+def test_an_output_that_the_model_has_not_is_refused():
+    config = SeparationConfig(segment=SEGMENT, overlap=0.0, output="intermediate")
+    with pytest.raises(UserError, match="output is 'intermediate'; Scale has final"):
+        list(separate_song(Scale(), np.zeros((1, 1, 256)), ("mixture",), config))
+
+
 def test_overlap_of_one_is_refused():
     with pytest.raises(UserError, match=r"separation\.overlap is 1; it must be below 1"):
         SeparationConfig(64, 1.0)

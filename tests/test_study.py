@@ -172,6 +172,13 @@ def test_the_format_of_the_samples_is_part_of_the_names_where_it_is_given(tmp_pa
         (("listening: {songs: 3", "listening: {songs: 0"), "listening.songs is 0"),
         (("listening: {songs: 3", "listening: {song: 3"), "unknown key 'song' in listening"),
         (("kind: windows", "kind: window"), "window"),
+        (("  - experiment: mse-mae", "  - experiment: mse"), "published: unknown experiment 'mse'"),
+        (
+            ("  - experiment: mse-mae", "  - system: A\n    experiment: mse-mae"),
+            "published.0 is .*one of the keys experiment and system, not both",
+        ),
+        (("  - experiment: mse-mae", "  - of: mse-mae"), "unknown key 'of' in published.0"),
+        (("output: intermediate", "output: 1"), "separation.output is 1"),
         (
             ("batch_size: 8 ", "augmentation: [{kind: swap_channels}]\n    batch_size: 8 "),
             r"'mse-mae': training.augmentation\[0\].kind is 'swap_channels'.*channels is mono",

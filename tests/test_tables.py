@@ -11,7 +11,7 @@ import pytest
 from mssbench.cli import main
 from mssbench.errors import UserError
 from mssbench.report.config import parse_config
-from mssbench.report.formats import to_csv, to_latex, to_markdown
+from mssbench.report.formats import to_csv, to_html, to_latex, to_markdown
 from mssbench.report.scores import Scoring, gather_scores
 from mssbench.report.tables import make_table
 from mssbench.scoring.results import write_scores
@@ -267,6 +267,47 @@ def test_two_published_values_for_one_cell_are_refused():
     both = [published(5.0), published(6.0, aggregation=None)]
     with pytest.raises(UserError, match=r"has two values, 5\.0 and 6\.0 dB"):
         table(published=both)
+
+
+def quoted(value=3.0, **changes):
+    entry = published(value, system="Another", **changes)
+    del entry["experiment"]
+    return entry
+
+
+def test_the_literature_stands_below_the_rows_with_published_values_alone():
+    values = [quoted(3.0), quoted(-1.0, metric="SIR", source="B"), published(5.0)]
+    asked = {"literature": ["Another"], "metrics": ["SDR", "SIR"]}
+    both = pd.concat([SCORES, SCORES.assign(metric="SIR")], ignore_index=True)
+    made = table(asked, both, published=values)
+    header, _, *rows = markdown_rows(to_markdown(made))
+    assert [row[0] for row in rows] == ["good", "poor", "*mixture*", "Another"]
+    assert dict(zip(header, rows[-1], strict=True)) == {
+        "System": "Another",
+        "SDR (dB)": "",
+        "SDR published (difference)": "3.00 [a]",
+        "SIR (dB)": "",
+        "SIR published (difference)": "-1.00 [b]",
+        "NaN / windows": "",
+    }
+    assert "Not run here, quoted from the sources above: Another." in to_markdown(made)
+    last = to_latex(made).split(r"\addlinespace")[-1]
+    assert r"Another &  & 3.00\textsuperscript{a} &" in last
+    assert '<tr class="literature"><th class="system" scope="row">Another</th>' in to_html(made)
+    sdr, sir = (row for row in csv_rows(made) if row["kind"] == "literature")
+    assert (sdr["system"], sdr["published (dB)"], sdr["value (dB)"]) == ("Another", "3.00000", "")
+    assert (sir["metric"], sir["published_source"]) == ("SIR", "B.")
+
+
+def test_the_literature_stands_where_a_table_lists_it_and_it_has_values():
+    made = table({"literature": ["Another"]}, published=[quoted(aggregation=MEAN)])
+    assert "Another" not in to_markdown(made)
+    assert "Another" not in to_markdown(table(published=[quoted()]))
+
+
+def test_an_unknown_system_of_the_literature_is_named():
+    with pytest.raises(UserError, match="unknown literature 'Nobody'; allowed are Another"):
+        table({"literature": ["Nobody"]}, published=[quoted()])
 
 
 def test_latex_escapes_what_it_would_read_as_commands():

@@ -107,8 +107,13 @@ def separate_stream(
         `with_complement`.
 
     Raises:
-        UserError: the segment or the context does not suit the model.
+        UserError: the segment or the context does not suit the model, or it has no such output.
     """
+    if config.output not in model.output_names:
+        raise UserError(
+            f"separation.output is {config.output!r}; {type(model).__name__} has "
+            f"{', '.join(model.output_names)}"
+        )
 
     def once(read: Read, samples: int) -> Iterator[np.ndarray]:
         return segmentwise(model, read, samples, config, batch=batch, level=level)
@@ -221,7 +226,7 @@ def infer(
     device = next(model.parameters(), inputs).device
     # Not around a yield: a suspended generator would leave its caller in inference mode.
     with torch.inference_mode():
-        outputs = model(inputs.to(device))["final"]
+        outputs = model(inputs.to(device))[config.output]
     if apart:
         outputs = outputs.mean(dim=2).unflatten(0, (-1, channels)).transpose(1, 2)
     length = output_length(model, config)

@@ -20,6 +20,8 @@ class SeparationConfig(PostProcessing):
         context: samples that the model hears more than it says at each side of a segment, beside
             those that it loses by itself. With at least its receptive field to one side, it says
             what it would say of the whole song.
+        output: which of the model's outputs is kept: the ``final`` one, or HTMD-Net's
+            ``intermediate`` one, before the denoising module.
         shifts: the estimates are the mean of those of so many copies of the song, delayed at
             random; 0 does not delay. Demucs takes 10.
         max_shift: delays are below this (samples; half a second in Demucs' paper), all different.
@@ -36,6 +38,7 @@ class SeparationConfig(PostProcessing):
     segment: Annotated[int, Minimum(1)]
     overlap: Annotated[float, Minimum(0)]
     context: Annotated[int, Minimum(0)] = 0
+    output: str = "final"
     shifts: Annotated[int, Minimum(0)] = 0
     max_shift: Count = 22_050
     shift_seed: Annotated[int, Minimum(0)] = 0

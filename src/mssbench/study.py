@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mssbench.errors import UserError
+from mssbench.published import published_values
 from mssbench.sweeps import points
 from mssbench.validation import load_yaml, validate
 
@@ -84,8 +85,13 @@ class Studies:
         return Study(
             name=name,
             scale=scale,
-            about={key: raw.get(key) for key in ("title", "citation", "link", "published")}
-            | {"deviations": raw.get("deviations", [])},
+            about={key: raw.get(key) for key in ("title", "citation", "link")}
+            | {
+                "deviations": raw.get("deviations", []),
+                "published": published_values(
+                    raw["published"], list(raw["experiments"]), str(self._file(name))
+                ),
+            },
             experiments=experiments,
             tables=self._select(raw, "tables", name, raw["tables"].__getitem__),
             figures=self._select(raw, "figures", name, raw["figures"].__getitem__),

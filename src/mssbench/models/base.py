@@ -37,6 +37,7 @@ class Separator(nn.Module, ABC):
         context: samples lost at each side of the output; 0 where it is as long as the input.
         rate: the sample rate that it must be given (Hz); None where any will do.
         probes: the points of the network that a loss may look at.
+        output_names: those of its outputs that are estimates, any of which may be kept.
         has_levels: whether the estimates' levels are the sources'; where a loss has left them
             open, each song's are found by least squares.
         variants: name -> configuration, at paper scale.
@@ -48,6 +49,7 @@ class Separator(nn.Module, ABC):
     context: int = 0
     rate: int | None = None
     probes: tuple[str, ...] = ("final",)
+    output_names: tuple[str, ...] = ("final",)
     has_levels: bool = True
     variants: ClassVar[dict[str, Variant]] = {}
 

@@ -102,7 +102,7 @@ class HTMDNet(Separator):
     """
 
     targets = ("vocals",)
-    probes = ("final", "intermediate")
+    probes = output_names = ("final", "intermediate")
     variants: ClassVar[dict[str, Variant]] = {
         "HTMD-Net": Variant({}, 22_050),
         "12 levels": Variant({"levels": 12}, 22_050),

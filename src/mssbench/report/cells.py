@@ -70,12 +70,21 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Quoted:
+    """Published values, by metric, of a system that the study does not run."""
+
+    system: str
+    published: Mapping[str, Published]
+
+
+@dataclass(frozen=True)
 class Block:
-    """The lines of one target and aggregation: systems, then bounds."""
+    """The lines of one target and aggregation: systems, then bounds, then the literature."""
 
     target: str
     aggregation: str
     lines: tuple[Line, ...]
+    literature: tuple[Quoted, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,7 +130,12 @@ class Table:
     @property
     def sources(self) -> list[Published]:
         """Return the published values in the order in which they stand."""
-        return [cell.published for cell in self.cells if cell.published is not None]
+        found = []
+        for block in self.blocks:
+            cells = [cell for line in block.lines for cell in line.cells.values()]
+            found += [cell.published for cell in cells if cell and cell.published]
+            found += [entry for line in block.literature for entry in line.published.values()]
+        return found
 
     def has_published(self, metric: str) -> bool:
         """Return whether any block shows a published value of ``metric``."""

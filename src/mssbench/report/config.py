@@ -65,19 +65,27 @@ class Row:
 
 @dataclass(frozen=True)
 class Published:
-    """A value that a source states for an experiment, in dB.
+    """A value that a source states, in dB.
 
-    ``aggregation`` is None where the source does not state it; ``verified`` says that somebody
-    has read the value in the source itself.
+    Attributes:
+        target: of which source.
+        metric: which measure.
+        aggregation: over windows and songs; None where the source does not state it.
+        value: the value.
+        source: what states it.
+        verified: whether somebody has read the value in the source itself.
+        experiment: the experiment that it is of; None of a system that the study does not run.
+        system: what tables call that one.
     """
 
-    experiment: str
     target: str
     metric: str
     aggregation: str | None
     value: float
     source: str
     verified: bool
+    experiment: str | None = None
+    system: str = ""
 
 
 @dataclass(frozen=True)

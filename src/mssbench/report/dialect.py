@@ -5,8 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mssbench.report.captions import source_line, span
-from mssbench.report.cells import DECIMALS, Block, Cell, Line, Table
+from mssbench.report.cells import DECIMALS, Block, Cell, Line, Quoted, Table
 from mssbench.report.columns import Column, columns_of
+from mssbench.report.config import Published
 from mssbench.report.notes import notes
 from mssbench.scoring.measures import measure
 
@@ -50,6 +51,15 @@ class Dialect:
         cell = line.cells[column.of]
         return "" if cell is None else self.of_metric(table, cell, column)
 
+    def quoted(self, table: Table, line: Quoted) -> list[str]:
+        """Return the texts of one line of the literature, a text a column."""
+        texts = []
+        for column in columns_of(table):
+            entry = line.published.get(column.of) if column.kind == "published" else None
+            name = self.escape(line.system) if column.kind == "system" else ""
+            texts.append(self.stated(table, entry) if entry else name)
+        return texts
+
     def of_metric(self, table: Table, cell: Cell, column: Column) -> str:
         """Return what stands in one of a metric's columns."""
         if column.kind == "interval":
@@ -72,11 +82,15 @@ class Dialect:
         """Return the published value with its source's letter and ours less it in brackets."""
         if cell.published is None or cell.difference is None:
             return ""
-        mark = self.mark.format(letters(table)[source_line(cell.published)])
+        stated = self.stated(table, cell.published)
         if math.isnan(cell.difference):
-            return f"{self.number(cell.published.value)}{mark}"
+            return stated
         sign = "+" if round(cell.difference, DECIMALS) > 0 else ""
-        return f"{self.number(cell.published.value)}{mark} ({sign}{self.number(cell.difference)})"
+        return f"{stated} ({sign}{self.number(cell.difference)})"
+
+    def stated(self, table: Table, entry: Published) -> str:
+        """Return a published value with its source's letter."""
+        return self.number(entry.value) + self.mark.format(letters(table)[source_line(entry)])
 
     def notes(self, table: Table) -> list[str]:
         """Return the notes below the table, the sources of its published values first."""

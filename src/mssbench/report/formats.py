@@ -34,11 +34,37 @@ def to_csv(table: Table) -> str:
                     # Two aggregations can mean the same for a metric with one value a song.
                     if key not in rows or cell.published is not None:
                         rows[key] = row
+    quoted = [row for block in table.blocks for row in quoted_rows(table, block)]
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows(dict.fromkeys(tuple(row) for row in rows.values()))
-    writer.writerows(row.values() for row in rows.values())
+    columns = dict.fromkeys(column for row in rows.values() for column in row)
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows([*rows.values(), *quoted])
     return text.getvalue()
+
+
+def quoted_rows(table: Table, block: Block) -> list[dict[str, str]]:
+    """Return the rows of the systems that the study does not run, those columns that they fill."""
+    unit = unit_of(table)
+    return [
+        {
+            "study": table.config.study,
+            "system": line.system,
+            "kind": "literature",
+            "target": block.target,
+            "metric": metric,
+            "aggregation": block.aggregation,
+            f"published{unit}": exact(entry.value),
+            "published_source": source_line(entry),
+        }
+        for line in block.literature
+        for metric, entry in line.published.items()
+    ]
+
+
+def unit_of(table: Table) -> str:
+    """Return what the names of columns of values end with: their unit where all have one."""
+    return " (dB)" if all(measure(name).unit == "dB" for name in table.metrics) else ""
 
 
 def csv_row(table: Table, block: Block, line: Line, metric: str, cell: Cell) -> dict[str, str]:
@@ -49,8 +75,7 @@ def csv_row(table: Table, block: Block, line: Line, metric: str, cell: Cell) -> 
     whole, config, how, published = cell.whole_song, table.config, table.protocol, cell.published
     imported = any(row.imported for row in line.experiment.rows)
     window, hop = how.framing(metric)
-    in_db = all(measure(name).unit == "dB" for name in table.metrics)
-    unit = " (dB)" if in_db else ""
+    unit = unit_of(table)
     row = {
         "study": config.study,
         "dataset": config.dataset,
@@ -76,7 +101,7 @@ def csv_row(table: Table, block: Block, line: Line, metric: str, cell: Cell) -> 
         "hop_s": "" if whole else f"{hop:g}",
         "references": UNSTATED if imported else how.references,
     }
-    if not in_db:
+    if not unit:
         row["unit"] = measure(metric).unit
     if table.ranking is not None:
         row["rank"] = "" if line.rank is None else str(line.rank)

@@ -1,5 +1,6 @@
 """A table as one HTML page that needs nothing else."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 from urllib.parse import quote
@@ -84,7 +85,7 @@ def to_html(table: Table) -> str:
     """Return the table as a page: caption, a body a target and aggregation, notes.
 
     Classes say what things are: of cells the kinds of their columns and ``best``, of lines
-    ``trained``, ``untrained`` and ``bound``.
+    ``trained``, ``untrained``, ``bound`` and ``literature``.
     """
     html = replace(HTML, origins=dict(table.origins))
     columns = columns_of(table)
@@ -117,13 +118,21 @@ def body(html: Dialect, table: Table, block: Block) -> str:
     title = escape(block_title(block))
     rows = [f'<tr class="block"><th colspan="{len(columns)}" scope="rowgroup">{title}</th></tr>']
     for line in block.lines:
-        cells = []
-        for column, text in zip(columns, html.cells(table, line), strict=True):
-            if column.kind == "system":
-                cells.append(f'<th class="system" scope="row">{text}</th>')
-                continue
-            cell = line.cells.get(column.of) if column.kind == "value" else None
-            best = " best" if cell is not None and cell.best else ""
-            cells.append(f'<td class="{column.kind}{best}">{text}</td>')
-        rows.append(f'<tr class="{line.experiment.kind}">{"".join(cells)}</tr>')
+        best = {metric for metric, cell in line.cells.items() if cell is not None and cell.best}
+        rows.append(one_line(line.experiment.kind, columns, html.cells(table, line), best))
+    rows += [one_line("literature", columns, html.quoted(table, line)) for line in block.literature]
     return "<tbody>\n" + "\n".join(rows) + "\n</tbody>"
+
+
+def one_line(
+    kind: str, columns: Sequence[Column], texts: Sequence[str], best: Collection[str] = ()
+) -> str:
+    """Return a line of class ``kind``; ``best`` are the metrics of which it has the best value."""
+    cells = []
+    for column, text in zip(columns, texts, strict=True):
+        if column.kind == "system":
+            cells.append(f'<th class="system" scope="row">{text}</th>')
+        else:
+            mark = " best" if column.kind == "value" and column.of in best else ""
+            cells.append(f'<td class="{column.kind}{mark}">{text}</td>')
+    return f'<tr class="{kind}">{"".join(cells)}</tr>'

@@ -79,7 +79,7 @@ def header(table: Table) -> list[str]:
 
 
 def block_lines(table: Table, block: Block) -> list[str]:
-    """Return the lines of one target and aggregation, with a gap before the bounds."""
+    """Return the lines of one target and aggregation, with a gap between their kinds."""
     title = rf"\multicolumn{{{len(columns_of(table))}}}{{l}}{{{escape_latex(block_title(block))}}}"
     lines = [r"\midrule", row([title]), r"\addlinespace"]
     kinds = [line.experiment.kind for line in block.lines]
@@ -87,7 +87,9 @@ def block_lines(table: Table, block: Block) -> list[str]:
         if number and kinds[number] != kinds[number - 1]:
             lines.append(r"\addlinespace")
         lines.append(row(LATEX.cells(table, line)))
-    return lines
+    if block.literature:
+        lines.append(r"\addlinespace")
+    return lines + [row(LATEX.quoted(table, line)) for line in block.literature]
 
 
 def row(cells: list[str]) -> str:

@@ -33,6 +33,7 @@ def to_markdown(table: Table) -> str:
     for block in table.blocks:
         rows = [[column.title for column in columns], marks]
         rows += [MARKDOWN.cells(table, line) for line in block.lines]
+        rows += [MARKDOWN.quoted(table, line) for line in block.literature]
         parts.append(f"**{block_title(block)}**")
         parts.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
     parts.append("\n".join(f"- {note}" for note in MARKDOWN.notes(table)))

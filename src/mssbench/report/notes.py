@@ -36,6 +36,7 @@ def notes(table: Table) -> list[str]:
         *(f"{name[0].upper()}{name[1:]}: {MEANINGS[name]}." for name in used),
         *interval_notes(table),
         *significance_notes(table),
+        *literature_notes(table),
         *cost_notes(table),
         "NaN: windows without a value, in which a source or an estimate is silent, of all "
         "windows of all seeds. They enter no median and no mean.",
@@ -103,6 +104,13 @@ def significance_notes(table: Table) -> list[str]:
     for why, which in whys.items():
         found.append(f"No test of {', '.join(which)}: {why}.")
     return found or ["No test: there are no two systems to compare."]
+
+
+def literature_notes(table: Table) -> list[str]:
+    """Return that some systems are quoted alone; none where there is no such system."""
+    lines = (line for block in table.blocks for line in block.literature)
+    names = list(dict.fromkeys(line.system for line in lines))
+    return [f"Not run here, quoted from the sources above: {', '.join(names)}."] if names else []
 
 
 def cost_notes(table: Table) -> list[str]:

@@ -49,9 +49,12 @@ SCHEMA: dict[str, Any] = {
             "items": {
                 "type": "object",
                 "additionalProperties": False,
-                "required": ["experiment", "target", "metric", "value", "source", "verified"],
+                "required": ["target", "metric", "value", "source", "verified"],
+                "oneOf": [{"required": ["experiment"]}, {"required": ["system"]}],
+                "description": "one of the keys experiment and system, not both",
                 "properties": {
                     "experiment": TEXT,
+                    "system": TEXT,
                     "target": TEXT,
                     "metric": TEXT,
                     "aggregation": OPTIONAL_TEXT,
@@ -70,6 +73,7 @@ SCHEMA: dict[str, Any] = {
                 "properties": {
                     "title": TEXT,
                     "rows": NAMES,
+                    "literature": NAMES,
                     "targets": NAMES,
                     "metrics": NAMES,
                     "aggregations": NAMES,
@@ -121,6 +125,12 @@ SCHEMA: dict[str, Any] = {
                         "type": "integer",
                         "minimum": 2,
                         "description": "a whole number of at least 2",
+                    },
+                    "factors": {
+                        "type": "array",
+                        "minItems": 1,
+                        "items": {"type": "number", "exclusiveMinimum": 0},
+                        "description": "a list of numbers above 0",
                     },
                     "centre": TEXT,
                     "bandwidth": TEXT,

@@ -9,21 +9,18 @@ from typing import Any
 
 import pandas as pd
 
-from mssbench.errors import UserError
 from mssbench.report.aggregate import aggregate
 from mssbench.report.cells import Block, Cell, Line, Table
 from mssbench.report.config import Experiment, Published, ReportConfig
 from mssbench.report.costs import costs_of
 from mssbench.report.intervals import confidence_of, interval_of
+from mssbench.report.literature import CellKey, place, with_literature
 from mssbench.report.marks import mark_best, mark_tested
 from mssbench.report.origins import Origin
 from mssbench.report.ranking import Ranking, ranked
 from mssbench.report.scores import Scoring, require_runs
 from mssbench.report.significance import Significance
 from mssbench.report.sources import Sources
-
-CellKey = tuple[str, str, str, str]
-"""Experiment, target, metric and aggregation."""
 
 
 def make_table(
@@ -41,9 +38,10 @@ def make_table(
     Args:
         name: the table's name.
         definition: title, targets, metrics, aggregations and, optionally, rows (experiments),
-            rank_by (the metric, target and aggregation that decide their order), interval (true, or
-            the share of intervals that hold the true value), test (the keys of ``Significance``)
-            and columns (keys of ``COSTS``).
+            literature (systems of the published values that the study does not run), rank_by (the
+            metric, target and aggregation that decide their order), interval (true, or the share
+            of intervals that hold the true value), test (the keys of ``Significance``) and columns
+            (keys of ``COSTS``).
         config: the study.
         scores: tidy score table of its runs by the names in ``Experiment.scored``, others may be
             among them.
@@ -52,8 +50,9 @@ def make_table(
         origins: where scores are from, by run.
 
     Raises:
-        UserError: a row, target, metric or aggregation is unknown, a run has no scores, a cost is
-            in no file, a test is impossible, or two published values claim one cell.
+        UserError: a row, target, metric, aggregation or system of the literature is unknown, a run
+            has no scores, a cost is in no file, a test is impossible, or two published values claim
+            one cell.
     """
     experiments = config.experiments(definition.get("rows"))
     ids = [name for experiment in experiments for name in experiment.scored]
@@ -81,6 +80,7 @@ def make_table(
         significance = Significance(**definition["test"])
         significance.require(name, experiments)
         blocks = [mark_tested(block, metrics, scores, significance) for block in blocks]
+    blocks = with_literature(blocks, definition, config.published)
     return Table(
         name=name,
         title=definition["title"],
@@ -110,7 +110,7 @@ def cells_of(
         (entry.run, entry.target, entry.metric, entry.aggregation): entry
         for entry in values.itertuples()
     }
-    beside = place(published, aggregations[0])
+    beside = place([entry for entry in published if not entry.system], aggregations[0])
     cells = {}
     for target, metric, aggregation in product(targets, metrics, aggregations):
         for each in experiments:
@@ -176,25 +176,3 @@ def over_seeds(entries: list[Any], published: Published | None) -> Cell:
         whole_song=all(bool(entry.whole_song) for entry in entries),
         published=published,
     )
-
-
-def place(entries: Iterable[Published], first: str) -> dict[CellKey, Published]:
-    """Return published values by (experiment, target, metric, aggregation).
-
-    A value whose source does not state the aggregation stands at ``first``, the table's first
-    aggregation; a note says so.
-
-    Raises:
-        UserError: two values claim one cell.
-    """
-    places: dict[CellKey, Published] = {}
-    for entry in entries:
-        key = (entry.experiment, entry.target, entry.metric, entry.aggregation or first)
-        if key in places:
-            raise UserError(
-                f"published: {', '.join(key)} has two values, {places[key].value} and "
-                f"{entry.value} dB; a cell has room for one (a value without an aggregation "
-                f"stands at the table's first, {first!r}): remove one"
-            )
-        places[key] = entry
-    return places

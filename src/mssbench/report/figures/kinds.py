@@ -17,6 +17,7 @@ from mssbench.report.figures import (
     significance,
     spectrograms,
     sweep,
+    tempo,
     windows,
 )
 from mssbench.report.sources import Sources
@@ -44,6 +45,7 @@ KINDS: dict[str, Kind] = {
     "significance": significance,
     "spectrograms": spectrograms,
     "sweep": sweep,
+    "tempo": tempo,
     "windows": windows,
 }
 """Kind -> its module."""
