@@ -10,8 +10,9 @@ pytestmark = pytest.mark.pipeline
 
 # In the place of the programs: each says how it is called.
 PROGRAMS = """
-mssbench() { echo "mssbench $*"; }
-torchrun() { echo "torchrun $*"; }
+say() { local word; for word; do printf '%s ' "${word// /_}"; done; }
+mssbench() { say mssbench "$@"; }
+torchrun() { say torchrun "$@"; }
 """
 
 
@@ -56,6 +57,11 @@ def test_with_retries_a_training_ends_before_its_job(project):
     words = ["--config", "retries=4", "--set-resources", "train:runtime=60"]
     # 57 minutes of 60.
     assert started(project, *words) == "mssbench train --budget 3420"
+
+
+def test_songs_are_copied_to_the_temporary_folder_where_asked(project):
+    words = ["--set-resources", "train:scratch=1", "--default-resources", "tmpdir='/disk/of node'"]
+    assert started(project, *words) == "mssbench train --scratch /disk/of_node"
 
 
 def test_retries_are_a_whole_number(project):

@@ -16,6 +16,7 @@ from test_pipeline import RESULTS, STUDY, make_project
 EDITS = {
     '"my_account"': f'"{ACCOUNT}"',
     "executor: slurm\n": "executor: slurm\nset-threads: {synthetic_dataset: 1, rendition: 1}\n",
+    "scratch: 0": "scratch: 1",
     "latency-wait: 60": "latency-wait: 20\nslurm-init-seconds-before-status-checks: 2",
 }
 

@@ -1,10 +1,25 @@
 """The whole miniature study on a SLURM of two nodes, as its accounting tells it."""
 
+import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 from slurm import ACCOUNT, ALLOCATED, GPUS_A_NODE, HOME_OF_JOBS
-from submitted import accounting, environment, gpus_of, of_rule, tables
+from submitted import (
+    Workflow,
+    accounting,
+    edit_profile,
+    environment,
+    gpus_of,
+    of_rule,
+    tables,
+    without_trainings,
+)
+from test_pipeline import RESULTS
+
+from mssbench.data.scratch import PREFIX
 
 
 def mssbench_cluster(action, project):
@@ -63,6 +78,24 @@ def test_logs_are_found_by_rule_and_run(study):
         assert (logs / "rule_train" / run / f"{job['JobID']}.log").stat().st_size > 0
     # Of what is in it, see the next test: the plugin leaves out what ended before midnight.
     assert len(list(logs.glob("efficiency_report_*"))) == 1
+
+
+def test_songs_were_copied_to_the_node_and_are_gone(study):
+    said = [log.read_text() for log in (study / RESULTS / "logs" / "train").glob("*.log")]
+    copied = [re.search("copy songs to (.*): .* MB, in ", text) for text in said]
+    assert len(copied) == 2
+    assert not [left for found in copied for left in Path(found[1]).glob(f"{PREFIX}*")]
+
+
+def test_a_training_on_several_gpus_starts_torchrun_in_its_job(study, tmp_path):
+    (trained,) = (study / RESULTS / "train").glob("htmd_net-*")
+    project = without_trainings(study, tmp_path / "copy", ["htmd_net"])
+    edit_profile(project, "    gpu: 1\n", "    gpu: 2\n")
+    weights = trained.relative_to(study) / "model.safetensors"
+    Workflow(project, str(weights)).start().finish()
+    (job,) = of_rule(project, "train")
+    assert (job["State"], gpus_of(job)) == ("COMPLETED", 2)
+    assert json.loads((project / weights).with_name("run.json").read_text())["processes"] == 2
 
 
 def test_what_jobs_used_is_told_by_rule(study):

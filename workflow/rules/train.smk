@@ -51,6 +51,8 @@ rule train:
         runtime=1440,
         # Not scarce, but told to the command as the runtime is.
         retries=config["retries"],
+        # 1 copies the songs to the job's tmpdir first.
+        scratch=0,
     params:
         config=lambda wildcards: as_json(
             trained_part(TRAINED[wildcards.trained].config)
@@ -78,15 +80,17 @@ rule train:
     message:
         "Training {wildcards.trained}"
     # By resources, as params name what is trained: neither the number of GPUs nor the time that a
-    # job may take changes that. The budget leaves a twentieth of the runtime for saving.
+    # job may take nor where its songs lie changes that. The budget leaves a twentieth of the runtime for saving.
     shell:
-        "start=mssbench; budget=;"
+        "start=mssbench; budget=; scratch=();"
         " if [ {resources.gpu} -gt 1 ]; then"
         " start='torchrun --standalone --nproc-per-node {resources.gpu}"
         " --signals-to-handle SIGTERM,SIGINT,SIGUSR1 -m -- mssbench'; fi;"
         " if [ {resources.retries} -gt 0 ]; then"
         ' budget="--budget $(( {resources.runtime} * 57 ))"; fi;'
-        " $start train $budget --config {params.config:q} --rendition {params.songs}"
+        " if [ {resources.scratch} -gt 0 ]; then scratch=(--scratch {resources.tmpdir:q}); fi;"
+        ' $start train $budget "${{scratch[@]}}"'
+        " --config {params.config:q} --rendition {params.songs}"
         " {params.initial}"
         " --checkpoints {params.checkpoints} --device {params.device} --threads {threads}"
         " --tag dataset={wildcards.dataset} --tag scale={wildcards.scale} --tag code={params.code}"

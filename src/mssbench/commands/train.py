@@ -4,7 +4,9 @@ import argparse
 import csv
 import json
 import platform
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +19,9 @@ from mssbench.provenance import digest, training_name
 from mssbench.training.stopping import stop_requests
 
 if TYPE_CHECKING:
+    from mssbench.data.rendition import Rendition
     from mssbench.training.config import TrainingConfig
+    from mssbench.training.distributed import Ranks
     from mssbench.training.result import Result
 
 
@@ -49,6 +53,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME",
         help="modules of the model that take the --initial weights (default: all)",
+    )
+    parser.add_argument(
+        "--scratch",
+        type=Path,
+        metavar="DIR",
+        help="copy the training songs to a temporary folder here first, on a disk of this machine "
+        "(default: read them where they are)",
     )
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--threads", type=positive, default=1, help="CPU threads (default: 1)")
@@ -126,10 +137,14 @@ def train_and_write(
     read = {key: rendition.dataset.get(key, "") for key in ("name", "digest")}
     read["source"] = args.rendition.parent.name
     start = partial(start_run, name, training_key(name), config.resolved, tags, dataset=read)
-    with joined(device) as ranks, start() if ranks.is_first else Run() as tracked:
+    with (
+        joined(device) as ranks,
+        near(rendition, args.scratch, ranks, should_stop) as songs,
+        start() if ranks.is_first else Run() as tracked,
+    ):
         result = train(
             config,
-            rendition,
+            songs,
             args.checkpoints,
             device,
             initial=initial,
@@ -142,6 +157,27 @@ def train_and_write(
         if ranks.is_first:
             write_outputs(args, config, result, device, ranks.count)
             checkpoint.clear(args.checkpoints)
+
+
+@contextmanager
+def near(
+    rendition: "Rendition", scratch: Path | None, ranks: "Ranks", should_stop: Callable[[], bool]
+) -> Iterator["Rendition"]:
+    """Yield the rendition, its training songs on ``scratch`` while the block lasts, if so asked.
+
+    One of the processes that train together copies them for all.
+    """
+    from mssbench.data.scratch import copy_songs, lying_in
+
+    if scratch is None:
+        yield rendition
+        return
+    folder = ranks.from_first(lambda: copy_songs(rendition, scratch, should_stop))
+    try:
+        yield lying_in(rendition, folder)
+    finally:
+        if folder is not None and ranks.is_first:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def audio_per_step(config: "TrainingConfig") -> float | None:
