@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from cut_signals import cutting
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from museval.metrics import bss_eval as museval
@@ -15,10 +16,6 @@ def song(J=2, samples=9000, C=1, seed=0):
     references = np.round(3000 * random.standard_normal((J, samples, C))) / 2**15
     estimates = references + 0.3 * np.roll(references, 1, axis=0)
     return references, estimates + 0.002 * random.standard_normal(references.shape)
-
-
-def cutting(signals):
-    return lambda start, stop: signals[:, start:stop]
 
 
 def assert_same(found, expected):

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from cut_signals import cutting
 
 from mssbench.scoring.correlations import correlate, song_correlations, window_correlations
 from mssbench.scoring.energies import filtered_energies, filtered_energy
@@ -12,7 +13,7 @@ def test_correlations_are_sums_over_the_part(samples):
     random = np.random.default_rng(0)
     x, y = random.standard_normal((2, samples)), random.standard_normal((3, samples))
     part, L = slice(samples // 3, samples - samples // 5), 20
-    found = correlate(lambda a, b: x[:, a:b], lambda a, b: y[:, a:b], L, part)
+    found = correlate(cutting(x), cutting(y), L, part)
     x, y = x[:, part], y[:, part]
     for p, q, lag in np.ndindex(2, 3, L):
         expected = x[p, : max(0, x.shape[1] - lag)] @ y[q, lag:]
@@ -24,9 +25,7 @@ def test_windows_and_their_borders_add_up_to_the_song(window, L):
     signals = np.random.default_rng(0).standard_normal((2, 3456))
     windows = frames(3456, window, window)
 
-    def cut(start, stop):
-        return signals[:, start:stop]
-
+    cut = cutting(signals)
     parts = window_correlations(cut, cut, L, windows)
     found = song_correlations(cut, cut, windows, parts, 3456)
     np.testing.assert_allclose(found, correlate(cut, cut, L, slice(0, 3456)), atol=1e-9)
@@ -36,9 +35,7 @@ def test_quadratic_forms_are_the_energies_of_filtered_signals():
     random = np.random.default_rng(0)
     signals, filters = random.standard_normal((3, 500)), random.standard_normal((4, 3, 2, 30))
 
-    def cut(start, stop):
-        return signals[:, start:stop]
-
+    cut = cutting(signals)
     windows = [slice(0, 200), slice(100, 500)]
     energies, sizes = filtered_energies(filters, window_correlations(cut, cut, 30, windows))
     for (row, column), energy in np.ndenumerate(energies):
@@ -54,9 +51,7 @@ def test_quadratic_forms_are_the_energies_of_filtered_signals():
 def test_gram_matrix_has_the_inner_products_of_delayed_signals():
     signals = np.random.default_rng(0).standard_normal((2, 50))
     delayed = np.array([np.pad(s, (k, 4 - k)) for s in signals for k in range(5)])
-    found = gram(
-        correlate(lambda a, b: signals[:, a:b], lambda a, b: signals[:, a:b], 5, slice(0, 50))
-    )
+    found = gram(correlate(cutting(signals), cutting(signals), 5, slice(0, 50)))
     np.testing.assert_allclose(found, delayed @ delayed.T, atol=1e-12)
 
 

@@ -8,13 +8,16 @@ from mssbench.scoring.framing import silent
 from mssbench.scoring.references import References
 from mssbench.scoring.threads import in_order
 
+# One window of so many tells whether to take the sources off.
+SOME = 4
+
 
 class Comparison:
     """Silence of a system's estimates, their errors, and their remainders.
 
-    A remainder is the estimate minus its own source where that has less energy in the song's
-    windows, and the estimate itself where it has not. Which it is decides how many digits are
-    lost and no more: the sums behind it have the resolution of the signals' own type.
+    A remainder is the estimate minus its own source where that has less energy in some of the
+    song's windows, and the estimate itself where it has not. Which it is decides how many digits
+    are lost and no more: the sums behind it have the resolution of the signals' own type.
 
     Args:
         references: of the song.
@@ -28,29 +31,35 @@ class Comparison:
     def __init__(self, references: References, estimates: np.ndarray) -> None:
         self._references, self._truth, self._estimates = references, references.signals, estimates
         W, J = len(references.windows), len(estimates)
-        self.silent, common = np.zeros((W, J), bool), np.empty((W, J))
+        self.silent, some = np.zeros((W, J), bool), range(0, W, SOME)
+        common = np.empty((len(some), J))
         kind = np.result_type(self._truth.dtype, estimates.dtype, np.float32)
 
         def look(number: int) -> None:
             part = references.windows[number]
             signals, sources = estimates[:, :, part], self._truth[:, :, part]
-            common[number] = np.einsum("jcn,jcn->j", signals, sources, dtype=kind)
-            if (common[number] == 0).any():
+            if number in some:
+                common[number // SOME] = np.einsum("jcn,jcn->j", signals, sources, dtype=kind)
+            if not signals[:, :, 0].any(axis=1).all():
                 self.silent[number] = silent(signals)
 
         in_order(look, range(W), references.threads)
         # |y - s|^2 = |y|^2 - 2 <y, s> + |s|^2 < |y|^2
-        self.shifts = np.where(2 * common.sum(axis=0) > references.energies.sum(axis=0), 1.0, 0.0)
+        energies = references.energies[::SOME].sum(axis=0)
+        self.shifts = np.where(2 * common.sum(axis=0) > energies, 1.0, 0.0)
 
-    def cut(self, start: int, stop: int) -> np.ndarray:
+    def cut(self, start: int, stop: int, out: np.ndarray | None = None) -> np.ndarray:
         """Return samples of the remainders, (J C, n)."""
-        part = self._estimates[:, :, start:stop].astype(np.float64)
-        if self.shifts.all():
-            part -= self._truth[:, :, start:stop]
-        else:
-            taken = np.flatnonzero(self.shifts)
-            part[taken] -= self._truth[taken, :, start:stop]
-        return part.reshape(part.shape[0] * part.shape[1], part.shape[2])
+        J, C, _ = self._estimates.shape
+        rest = np.empty((J * C, stop - start)) if out is None else out
+        for number, taken in enumerate(self.shifts):
+            estimate = self._estimates[number, :, start:stop]
+            own = rest[number * C : (number + 1) * C]
+            if taken:
+                np.subtract(estimate, self._truth[number, :, start:stop], own, dtype=np.float64)
+            else:
+                own[...] = estimate
+        return rest
 
     def errors(self, energies: np.ndarray, all_pairs: bool) -> np.ndarray:
         """Return the energies of estimate k minus source j in each window, (W, J, J) of [w, j, k].

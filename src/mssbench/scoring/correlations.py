@@ -1,15 +1,24 @@
 """Correlations of many signals at the lags of a filter, by short real FFTs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 import scipy.fft
 
 from mssbench.scoring.threads import in_order
 
-Cut = Callable[[int, int], np.ndarray]
-"""Gives the samples from a first one to before another one, float64 of (signals, samples)."""
+
+class Cut(Protocol):
+    """Gives a part of some signals."""
+
+    def __call__(self, start: int, stop: int, out: np.ndarray | None = None) -> np.ndarray:
+        """Return the samples from ``start`` to before ``stop``, float64 of (signals, samples).
+
+        They are written into ``out`` where it is given.
+        """
+
 
 # Segments whose spectra are held at once: few enough to stay in a processor's cache.
 SEGMENTS = 32
@@ -112,7 +121,7 @@ def song_correlations(
 
 
 def _groups(y: Cut | Sequence[Cut]) -> Sequence[Cut]:
-    return [y] if callable(y) else y
+    return y if isinstance(y, Sequence) else [y]
 
 
 def _correlations(
@@ -131,9 +140,8 @@ def _correlations(
     if energies is not None:
         energies[:] = 0
     start, stop = x_span.start, x_span.stop
-    # FFTs of some 4 L samples cost least. Of each, L - 1 are those of the next.
-    count = -(-(stop - start) // (max(4 * L, 1024) - L + 1))
-    size = scipy.fft.next_fast_len(-(-(stop - start) // count) + L - 1, real=True)
+    # FFTs of 5 L samples cost least, 2560 of 512 taps. Of each, L - 1 are those of the next.
+    size = scipy.fft.next_fast_len(min(max(5 * L, 1280), stop - start + L - 1), real=True)
     B = size - L + 1
     total: list[np.ndarray | float] = [0.0] * len(ys)
     for first in range(start, stop, SEGMENTS * B):
@@ -187,11 +195,10 @@ def _padded(signals: Cut, start: int, stop: int, inside: slice) -> np.ndarray:
     """Return samples ``start`` to ``stop`` of signals that are zero outside a part."""
     first = min(max(start, inside.start), stop)
     last = max(min(stop, inside.stop), first)
-    cut = signals(first, last)
-    padded = np.empty((len(cut), stop - start))
+    padded = np.empty((len(signals(0, 0)), stop - start))
     padded[:, : first - start] = 0
-    padded[:, first - start : last - start] = cut
     padded[:, last - start :] = 0
+    signals(first, last, padded[:, first - start : last - start])
     return padded
 
 

@@ -14,6 +14,11 @@ from mssbench.scoring.framing import energies_and_silence, frames
 from mssbench.scoring.projection import Projection
 from mssbench.scoring.threads import in_order
 
+Correlations = tuple[np.ndarray, np.ndarray | None]
+"""In each window, (W, P, Q, L), and in the whole song, (P, Q, L), which version 3 does without."""
+
+NOT_FINITE = "a reference has samples that are NaN or infinite"
+
 
 class References:
     """References with what the scores need of them alone: their correlations, factorised.
@@ -32,8 +37,6 @@ class References:
         windows: W parts of the song.
         energies: of each source in each window, (W, J).
         silent: whether it has none but zeros there, (W, J).
-        correlations: in each window, (W, J C, J C, L), and in the whole song, (J C, J C, L), at
-            the lags 0 to L - 1; version 3 has none of the song.
 
     Raises:
         ValueError: an argument is out of bounds, or a sample is NaN or infinite.
@@ -47,7 +50,7 @@ class References:
         filters: int = 512,
         *,
         framewise_filters: bool = False,
-        known: tuple[np.ndarray, np.ndarray | None] | None = None,
+        known: Correlations | None = None,
         threads: int = 1,
     ) -> None:
         if signals.ndim != 3 or signals.size == 0:
@@ -67,27 +70,63 @@ class References:
             self.energies[number], self.silent[number] = energies_and_silence(sources)
 
         in_order(look, range(len(self.windows)), threads)
-        self.correlations = known or self.correlations_with(self.cut)
-        if not all(np.isfinite(part).all() for part in self.correlations if part is not None):
-            raise ValueError("a reference has samples that are NaN or infinite")
+        if not np.isfinite(self.energies).all():
+            raise ValueError(NOT_FINITE)
+        self._known = known
 
-    def cut(self, start: int, stop: int) -> np.ndarray:
+    @property
+    def correlations(self) -> Correlations:
+        """In each window, (W, J C, J C, L), and in the whole song, (J C, J C, L), or None.
+
+        At the lags 0 to L - 1; version 3 has none of the song. They are made when they are first
+        asked for, together with those of the systems that are scored first.
+
+        Raises:
+            ValueError: a sample that is in no window is NaN or infinite.
+        """
+        if self._known is None:
+            self._known = self._finite(*self._correlations([self.cut]))
+        return self._known
+
+    def cut(self, start: int, stop: int, out: np.ndarray | None = None) -> np.ndarray:
         """Return the channels of all sources from one sample to another, float64 of (J C, n)."""
-        part = self.signals[:, :, start:stop].astype(np.float64, copy=False)
-        return part.reshape(part.shape[0] * part.shape[1], stop - start)
+        J, C, _ = self.signals.shape
+        part = self.signals[:, :, start:stop]
+        if out is None:
+            return part.astype(np.float64, copy=False).reshape(J * C, stop - start)
+        out.reshape(part.shape)[...] = part
+        return out
 
-    def correlations_with(
-        self, signals: Cut | Sequence[Cut], energies: np.ndarray | None = None
-    ) -> tuple[np.ndarray, np.ndarray | None]:
+    def correlations_with(self, signals: Sequence[Cut], energies: np.ndarray) -> Correlations:
         """Return the correlations of the delayed references with Q signals of their length.
 
         Args:
-            signals: one group of them or several, which have Q in all.
+            signals: groups of them, which have Q in all.
             energies: gets theirs in each window, (W, Q).
 
-        Returns:
-            In each window, (W, J C, Q, L), and in the whole song, (J C, Q, L), or None.
+        Raises:
+            ValueError: a sample of a reference that is in no window is NaN or infinite.
         """
+        if self._known is not None:
+            return self._correlations(signals, energies)
+        # In one pass with the references' own, whose spectra are the same.
+        P = self.signals.shape[0] * self.signals.shape[1]
+        of_all = np.empty((len(energies), P + energies.shape[1]))
+        parts, song = self._correlations([self.cut, *signals], of_all)
+        energies[...] = of_all[:, P:]
+        own = None if song is None else np.ascontiguousarray(song[:, :P])
+        self._known = self._finite(np.ascontiguousarray(parts[:, :, :P]), own)
+        return parts[:, :, P:], None if song is None else song[:, P:]
+
+    def _finite(self, parts: np.ndarray, song: np.ndarray | None) -> Correlations:
+        """Return the references' correlations, if all samples are numbers."""
+        if not all(np.isfinite(part).all() for part in (parts, song) if part is not None):
+            raise ValueError(NOT_FINITE)
+        return parts, song
+
+    def _correlations(
+        self, signals: Sequence[Cut], energies: np.ndarray | None = None
+    ) -> Correlations:
         parts = window_correlations(
             self.cut, signals, self.L, self.windows, energies=energies, threads=self.threads
         )
