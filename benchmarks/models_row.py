@@ -70,9 +70,9 @@ def row(name: str, seconds: float, rounds: int) -> dict[str, Any]:
         assert isinstance(on_meta, Separator)
         samples = length(on_meta, round(seconds * rate))
         kept = (samples - 2 * on_meta.context) / rate
-        macs = operations(on_meta, samples) / kept
     model = build(entry["model"], entry["params"])
     assert isinstance(model, Separator)
+    macs = operations(on_meta, model, samples) / kept
     mixture = torch.randn(1, model.channels, samples) * 0.1
     sources = torch.randn(1, len(model.targets), model.channels, samples) * 0.1
     separation = median(lambda: separate(model, mixture), rounds)
@@ -84,7 +84,7 @@ def row(name: str, seconds: float, rounds: int) -> dict[str, Any]:
         "system": name,
         "parameters": f"{parameter_count(model):,}",
         "rate": rate,
-        "macs": f"{macs / 1e9:.3g}" if macs else "-",
+        "macs": f"{macs / 1e9:.3g}",
         "field": "all" if field >= 0.98 * samples / rate else f"{field:.3g}",
         "memory": f"{memory / 1e9:.2g}",
         "training": f"{kept / training:.3g}",
@@ -98,14 +98,20 @@ def length(model: Separator, samples: int) -> int:
     return math.ceil(needed / model.multiple) * model.multiple
 
 
-def operations(model: Separator, samples: int) -> float:
-    """Return the multiply-accumulates of one separation; 0 where torch cannot tell without data."""
+def operations(on_meta: Separator, model: Separator, samples: int) -> float:
+    """Return the multiply-accumulates of one separation, but for the transforms of spectrograms.
+
+    They are counted without data where torch can do that, else by separating.
+    """
     counter = FlopCounterMode(display=False)
     try:
         with counter, torch.device("meta"):
-            model.eval()(torch.empty(1, model.channels, samples, device="meta"))
+            on_meta.eval()(torch.empty(1, model.channels, samples, device="meta"))
     except (RuntimeError, NotImplementedError):
-        return 0.0
+        counter = FlopCounterMode(display=False)
+        # Without oneDNN a recurrent layer is made of products, which are counted.
+        with torch.backends.mkldnn.flags(enabled=False), counter:
+            separate(model, 0.1 * torch.randn(1, model.channels, samples))
     return counter.get_total_flops() / 2
 
 
@@ -138,7 +144,10 @@ def receptive_field(model: Separator, mixture: Tensor) -> int:
     model.eval()
     heard = mixture.clone().requires_grad_()
     output = model(heard)["final"]
-    output[..., output.shape[-1] // 2].sum().backward()
+    middle = output[..., output.shape[-1] // 2]
+    # Weighted: estimates that make up the mixture would add up to one sample of it.
+    weights = torch.arange(1.0, middle.shape[1] + 1).view(1, -1, *[1] * (middle.ndim - 2))
+    (weights * middle).sum().backward()
     assert heard.grad is not None
     touched = heard.grad.abs().amax(dim=(0, 1)).nonzero()
     return int(touched.max() - touched.min()) + 1 if len(touched) else 0
