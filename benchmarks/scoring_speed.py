@@ -99,6 +99,7 @@ def cost(name: str, seconds: float, rounds: int, systems: int) -> str:
     for _ in range(rounds):
         start = time.process_time()
         prepared = References(references, case.rate, case.rate)
+        _ = prepared.correlations
         correlated = time.process_time()
         _ = prepared.projections
         factorised = time.process_time()
