@@ -7,7 +7,7 @@ import pytest
 from mssbench.errors import UserError
 from mssbench.run_parts import separated_part, trained_part
 from mssbench.runs import expand
-from mssbench.study import Studies, overlay
+from mssbench.study import RESERVED, Studies, overlay
 
 WORKFLOW = Path(__file__).parent.parent / "workflow"
 DATASET = {"name": "synthetic", "seed": 0}
@@ -196,6 +196,13 @@ def test_a_split_by_songs_that_the_data_set_has_not_is_refused_before_any_job():
         UserError, match=r"experiment '.*': split.kind musdb14 .* is synthetic; take"
     ):
         runs("multiband")
+
+
+@pytest.mark.parametrize("name", RESERVED)
+def test_a_study_cannot_have_a_name_that_means_something_else(tmp_path, name):
+    (tmp_path / f"{name}.yaml").touch()
+    with pytest.raises(UserError, match=f"{name}.yaml: give it another name; in "):
+        Studies(tmp_path, STUDIES.folder.parent / "schemas" / "study.schema.yaml")
 
 
 def test_unknown_study_names_those_that_exist():

@@ -18,6 +18,12 @@ from mssbench.validation import load_yaml, validate
 
 Config = dict[str, Any]
 
+RESERVED = {
+    "all": "in config.yaml, that word means every study",
+    "trainings": "in MLflow, that is the experiment of all studies' trainings",
+}
+"""What a study cannot be called, and why."""
+
 
 def overlay(below: Config, above: Config) -> Config:
     """Return ``below`` with ``above`` laid over it, map by map; lists and values are replaced."""
@@ -64,11 +70,16 @@ class Studies:
     Args:
         folder: holds ``<study>.yaml``.
         schema: the schema that each of them must fit.
+
+    Raises:
+        UserError: a file has a name that means something else.
     """
 
     def __init__(self, folder: Path, schema: Path) -> None:
         self.folder, self.schema = folder, load_yaml(schema)
         self.names = sorted(path.stem for path in folder.glob("*.yaml"))
+        for name in RESERVED.keys() & set(self.names):
+            raise UserError(f"{folder / name}.yaml: give it another name; {RESERVED[name]}")
         # Each experiment of a study asks for its file, and reading YAML takes its time.
         self._files: dict[str, Config] = {}
 
