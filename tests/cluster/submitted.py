@@ -71,6 +71,9 @@ def environment(project):
     """Return the environment of a user of the project."""
     said = dict(os.environ, PYTHONPATH=str(project / "src"), OMP_NUM_THREADS="1")
     said["PATH"] = f"{Path(sys.executable).parent}:{said['PATH']}"
+    # Of its own: a training that SLURM has to kill leaves its songs there.
+    said["TMPDIR"] = str(project / "tmp")
+    Path(said["TMPDIR"]).mkdir(exist_ok=True)
     return said
 
 

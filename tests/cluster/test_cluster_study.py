@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 from slurm import ACCOUNT, ALLOCATED, GPUS_A_NODE, HOME_OF_JOBS
 from submitted import (
@@ -83,9 +82,8 @@ def test_logs_are_found_by_rule_and_run(study):
 def test_songs_were_copied_to_the_node_and_are_gone(study):
     said = [log.read_text() for log in (study / RESULTS / "logs" / "train").glob("*.log")]
     copied = [re.search("copy songs to (.*): .* MB, in ", text) for text in said]
-    assert len(copied) >= 2
-    assert all(copied)
-    assert not [left for found in copied for left in Path(found[1]).glob(f"{PREFIX}*")]
+    assert {found[1] for found in copied} == {str(study / "tmp")}
+    assert list((study / "tmp").glob(f"{PREFIX}*")) == []
 
 
 def test_a_training_on_several_gpus_starts_torchrun_in_its_job(study, tmp_path):
