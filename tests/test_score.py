@@ -38,9 +38,9 @@ def test_the_mean_is_over_signals_that_are_not_silent():
 
 
 def test_the_highest_si_sdr_of_the_validation_songs_decides(rendition, tmp_path):
-    # So large a step that the score goes up and down.
+    # So large a step that the score goes up and down, yet stays where rounding does not decide it.
     config = configuration(
-        U_NET, epochs=6, patience=6, score="si_sdr", optimiser={"name": "adam", "lr": 0.05}
+        U_NET, epochs=6, patience=6, score="si_sdr", optimiser={"name": "adam", "lr": 0.01}
     )
     result = run(config, rendition, tmp_path)
     scores = [row["valid_score"] for row in result.history]
@@ -57,7 +57,7 @@ def test_the_highest_si_sdr_of_the_validation_songs_decides(rendition, tmp_path)
             mixture, truth = targets(crops.batch(n), rendition.stems, model.targets)
             inner = slice(model.context, truth.shape[-1] - model.context)
             mean.add(model.eval()(mixture)["final"], truth[..., inner])
-    assert result.best_score == pytest.approx(mean.value(), abs=1e-3)
+    assert result.best_score == pytest.approx(mean.value(), abs=1e-4)
 
 
 def test_a_score_that_does_not_rise_exhausts_the_patience(rendition, tmp_path):
