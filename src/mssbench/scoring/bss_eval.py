@@ -123,55 +123,61 @@ def evaluate(
     parts, song = references.correlations_with([one.cut for one in compared], energies)
     if not (np.isfinite(parts[..., 0]).all() and (song is None or np.isfinite(song).all())):
         raise ValueError("an estimate has samples that are NaN or infinite")
-    found = []
+    made = []
     for number, one in enumerate(compared):
         own = slice(number * J * C, (number + 1) * J * C)
         of_one = energies[:, own].reshape(-1, J, C).sum(axis=2)
         errors = one.errors(of_one, compute_permutation)
         scored: np.ndarray = ~np.any(references.silent | one.silent, axis=1)
-        made = Estimates(one.shifts, one.cut, of_one, errors, scored, parts[:, :, own])
-        whole = None if song is None else song[:, own]
-        found.append(_scores(references, made, whole, compute_permutation))
-    return found
-
-
-def _scores(
-    references: References,
-    estimates: Estimates,
-    song: np.ndarray | None,
-    compute_permutation: bool,
-) -> Scores:
-    """Return the scores of one system: NaN but in the windows that can be scored."""
-    J = len(references.signals)
-    W = len(references.windows)
+        made.append(Estimates(one.shifts, one.cut, of_one, errors, scored, parts[:, :, own]))
     orders = np.array(list(itertools.permutations(range(J))) if compute_permutation else [range(J)])
     wanted = sorted({(j, k) for order in orders.tolist() for j, k in enumerate(order)})
-    every = np.full((4, J, J, W), np.nan)
-    for windows, pairs in _filters(references, estimates, song, wanted):
-        for pair, of_pair in zip(pairs, ratios(references, estimates, pairs, windows), strict=True):
-            every[:, pair.source, pair.estimate, windows] = of_pair
-    every[..., ~estimates.scored] = np.nan
-    sources = np.arange(J)
-    sir = np.stack([every[2, sources, order] for order in orders])
-    mean = sir.mean(axis=1) if song is None else sir.mean(axis=(1, 2))[:, None]
-    chosen = orders[np.argmax(mean, axis=0)].T
-    # One order for each window, or one for all of them.
-    sdr, isr, sir, sar = every[:, sources[:, None], chosen, np.arange(W)]
-    return Scores(sdr, isr, sir, sar, chosen)
+    every = np.full((len(made), 4, J, J, len(references.windows)), np.nan)
+    for windows, of_systems in _filters(references, made, parts, song, wanted):
+        for system, pairs, scores in zip(made, of_systems, every, strict=True):
+            found = ratios(references, system, pairs, windows)
+            for pair, of_pair in zip(pairs, found, strict=True):
+                scores[:, pair.source, pair.estimate, windows] = of_pair
+    return [
+        _ordered(scores, system.scored, orders, framewise=song is None)
+        for system, scores in zip(made, every, strict=True)
+    ]
 
 
 def _filters(
     references: References,
-    estimates: Estimates,
+    systems: Sequence[Estimates],
+    parts: np.ndarray,
     song: np.ndarray | None,
     wanted: Sequence[tuple[int, int]],
-) -> Iterator[tuple[slice, list[Pair]]]:
-    """Yield windows and the filters that hold in them."""
+) -> Iterator[tuple[slice, list[list[Pair]]]]:
+    """Yield windows and the filters of each system that hold in them."""
+    shifts = np.stack([one.shifts for one in systems])
+    scored = np.any([one.scored for one in systems], axis=0)
     if song is None:
-        for window in np.flatnonzero(estimates.scored).tolist():
-            projections = Projections(references.correlations[0][window], len(estimates.shifts))
-            correlations = estimates.correlations[window]
-            pairs = pairs_of(projections, correlations, estimates.shifts, wanted)
-            yield slice(window, window + 1), pairs
-    elif estimates.scored.any():
-        yield slice(None), pairs_of(references.projections, song, estimates.shifts, wanted)
+        for window in np.flatnonzero(scored).tolist():
+            projections = Projections(references.correlations[0][window], shifts.shape[1])
+            yield slice(window, window + 1), pairs_of(projections, parts[window], shifts, wanted)
+    elif scored.any():
+        yield slice(None), pairs_of(references.projections, song, shifts, wanted)
+
+
+def _ordered(
+    every: np.ndarray, scored: np.ndarray, orders: np.ndarray, *, framewise: bool
+) -> Scores:
+    """Return the scores of one system in the best order: NaN but in the windows that can be scored.
+
+    Args:
+        every: metrics of source j and estimate k, (4, J, J, W) of [metric, j, k, w].
+        scored: whether nothing is silent in a window, (W,).
+        orders: of the estimates, (orders, J).
+        framewise: choose an order for each window, not one for all of them.
+    """
+    _, J, _, W = every.shape
+    every = np.where(scored, every, np.nan)
+    sources = np.arange(J)
+    sir = np.stack([every[2, sources, order] for order in orders])
+    mean = sir.mean(axis=1) if framewise else sir.mean(axis=(1, 2))[:, None]
+    chosen = orders[np.argmax(mean, axis=0)].T
+    sdr, isr, sir, sar = every[:, sources[:, None], chosen, np.arange(W)]
+    return Scores(sdr, isr, sir, sar, chosen)

@@ -39,7 +39,8 @@ class Comparison:
             part = references.windows[number]
             signals, sources = estimates[:, :, part], self._truth[:, :, part]
             if number in some:
-                common[number // SOME] = np.einsum("jcn,jcn->j", signals, sources, dtype=kind)
+                products = np.vecdot(signals, sources, dtype=kind)
+                common[number // SOME] = products.sum(axis=1)
             if not signals[:, :, 0].any(axis=1).all():
                 self.silent[number] = silent(signals)
 
@@ -48,17 +49,22 @@ class Comparison:
         energies = references.energies[::SOME].sum(axis=0)
         self.shifts = np.where(2 * common.sum(axis=0) > energies, 1.0, 0.0)
 
-    def cut(self, start: int, stop: int, out: np.ndarray | None = None) -> np.ndarray:
-        """Return samples of the remainders, (J C, n)."""
+    def cut(
+        self,
+        start: int,
+        stop: int,
+        out: np.ndarray | None = None,
+        delayed: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Return samples of the remainders, (J C, n); ``delayed`` are the references' own."""
         J, C, _ = self._estimates.shape
         rest = np.empty((J * C, stop - start)) if out is None else out
+        truth = self._references.cut(start, stop) if delayed is None else delayed
         for number, taken in enumerate(self.shifts):
-            estimate = self._estimates[number, :, start:stop]
-            own = rest[number * C : (number + 1) * C]
+            own = slice(number * C, (number + 1) * C)
+            rest[own] = self._estimates[number, :, start:stop]
             if taken:
-                np.subtract(estimate, self._truth[number, :, start:stop], own, dtype=np.float64)
-            else:
-                own[...] = estimate
+                rest[own] -= truth[own]
         return rest
 
     def errors(self, energies: np.ndarray, all_pairs: bool) -> np.ndarray:

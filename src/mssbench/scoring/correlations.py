@@ -13,10 +13,21 @@ from mssbench.scoring.threads import in_order
 class Cut(Protocol):
     """Gives a part of some signals."""
 
-    def __call__(self, start: int, stop: int, out: np.ndarray | None = None) -> np.ndarray:
+    def __call__(
+        self,
+        start: int,
+        stop: int,
+        out: np.ndarray | None = None,
+        delayed: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Return the samples from ``start`` to before ``stop``, float64 of (signals, samples).
 
-        They are written into ``out`` where it is given.
+        Args:
+            start: the first sample.
+            stop: the end.
+            out: gets them where it is given.
+            delayed: what the signals that are delayed have there, float64 of (P, samples), for
+                those that are computed from them.
         """
 
 
@@ -147,21 +158,20 @@ def _correlations(
     for first in range(start, stop, SEGMENTS * B):
         segments = min(SEGMENTS, -(-(stop - first) // B))
         last = first + segments * B
-        blocks = _padded(x, first, last, x_span)
-        spectra = scipy.fft.rfft(blocks.reshape(-1, segments, B), n=size)
+        delayed = _padded(x, first, last + L - 1, y_span)
+        same = x_span == y_span
+        blocks = delayed if same else _padded(x, first, last, x_span)
+        spectra = np.fft.rfft(_segments(blocks, segments, B, B), n=size)
         np.conj(spectra, out=spectra)
         offset = 0
         for number, y in enumerate(ys):
-            around = _padded(y, first, last + L - 1, y_span)
+            around = _padded(y, first, last + L - 1, y_span, delayed)
             if energies is not None:
                 new = around[:, : last - first]
-                energies[offset : offset + len(new)] += np.einsum("qn,qn->q", new, new)
+                energies[offset : offset + len(new)] += np.vecdot(new, new)
                 offset += len(new)
-            row, sample = around.strides
-            overlapping = np.lib.stride_tricks.as_strided(
-                around, (len(around), segments, size), (row, B * sample, sample), writeable=False
-            )
-            total[number] = total[number] + _products(spectra, scipy.fft.rfft(overlapping))
+            overlapping = _segments(around, segments, B, size)
+            total[number] = total[number] + _products(spectra, np.fft.rfft(overlapping))
     return _lags(total, size, L)
 
 
@@ -179,7 +189,7 @@ def _across(x: Cut, ys: Sequence[Cut], L: int, borders: Sequence[tuple[int, int]
     for number, (border, _) in enumerate(borders):
         cut = x(max(0, border - L + 1), border)
         before[:, number, L - 1 - cut.shape[1] :] = cut
-    spectra = scipy.fft.rfft(before, n=size)
+    spectra = np.fft.rfft(before, n=size)
     np.conj(spectra, out=spectra)
     products = []
     for y in ys:
@@ -187,18 +197,36 @@ def _across(x: Cut, ys: Sequence[Cut], L: int, borders: Sequence[tuple[int, int]
         for number, (border, end) in enumerate(borders):
             cut = y(border, min(border + L - 1, end))
             after[:, number, L - 1 : L - 1 + cut.shape[1]] = cut
-        products.append(_products(spectra, scipy.fft.rfft(after)))
+        products.append(_products(spectra, np.fft.rfft(after)))
     return _lags(products, size, L)
 
 
-def _padded(signals: Cut, start: int, stop: int, inside: slice) -> np.ndarray:
-    """Return samples ``start`` to ``stop`` of signals that are zero outside a part."""
+def _segments(signals: np.ndarray, count: int, step: int, length: int) -> np.ndarray:
+    """Return a view of segments, (signals, count, length), that begin every ``step`` samples."""
+    row, sample = signals.strides
+    shape, strides = (len(signals), count, length), (row, step * sample, sample)
+    return np.ndarray(shape, signals.dtype, signals, strides=strides)
+
+
+def _padded(
+    signals: Cut, start: int, stop: int, inside: slice, delayed: np.ndarray | None = None
+) -> np.ndarray:
+    """Return samples ``start`` to ``stop`` of signals that are zero outside a part.
+
+    Args:
+        signals: gives them.
+        start: the first sample.
+        stop: the end.
+        inside: the part.
+        delayed: what the delayed signals have from ``start`` to ``stop``.
+    """
     first = min(max(start, inside.start), stop)
     last = max(min(stop, inside.stop), first)
     padded = np.empty((len(signals(0, 0)), stop - start))
     padded[:, : first - start] = 0
     padded[:, last - start :] = 0
-    signals(first, last, padded[:, first - start : last - start])
+    part = slice(first - start, last - start)
+    signals(first, last, padded[:, part], None if delayed is None else delayed[:, part])
     return padded
 
 
@@ -215,5 +243,5 @@ def _products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def _lags(spectra: Sequence[np.ndarray | float], size: int, L: int) -> np.ndarray:
     """Return the correlations (P, Q, L) of cross spectra of groups of signals."""
     # A segment of y begins where its block of x does, and goes on for L - 1 samples more.
-    found = [scipy.fft.irfft(of_group, n=size)[..., :L] for of_group in spectra]
+    found = [np.fft.irfft(of_group, n=size)[..., :L] for of_group in spectra]
     return np.concatenate(found, axis=1)

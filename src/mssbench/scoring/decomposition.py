@@ -71,46 +71,54 @@ def pairs_of(
     correlations: np.ndarray,
     shifts: np.ndarray,
     wanted: Sequence[tuple[int, int]],
-) -> list[Pair]:
-    """Solve for the filters of pairs (j, k) of a source and an estimate.
+) -> list[list[Pair]]:
+    """Solve for the filters of pairs (j, k) of a source and an estimate, for all systems at once.
 
     Args:
         projections: factorisations of the references' correlations.
-        correlations: of the delayed references with the remainders, (P, P, L).
-        shifts: as in ``Estimates``.
+        correlations: of the delayed references with the remainders of all systems,
+            (P, systems P, L).
+        shifts: of all systems as in ``Estimates``, (systems, J).
         wanted: the pairs.
+
+    Returns:
+        Of each system its pairs.
     """
-    P, _, L = correlations.shape
-    C = P // len(shifts)
-    blocks = [slice(p, p + C) for p in range(0, P, C)]
+    P, Q, L = correlations.shape
+    systems, J = shifts.shape
+    C = P // J
+    blocks = [slice(q, q + C) for q in range(0, Q, C)]
     units = np.zeros((P, P, L))
     units[np.arange(P), np.arange(P), 0] = 1
+    impulses = np.tile(units, (1, systems, 1)) * np.repeat(shifts, C)[:, None]
     # What EPS on the diagonal takes from an estimate's filters comes off the impulse's, too.
-    remainders = projections.all.filters(correlations - EPS * np.repeat(shifts, C)[:, None] * units)
-    pairs = []
+    remainders = projections.all.filters(correlations - EPS * impulses)
+    found: list[list[Pair]] = [[] for _ in range(systems)]
     for j, k in wanted:
-        mine, other = blocks[j], blocks[k]
-        right, impulse = correlations[mine, other], shifts[k] * units[:, other]
+        mine, others = blocks[j], [blocks[number * J + k] for number in range(systems)]
+        right = np.stack([correlations[mine, other] for other in others], axis=1)
+        impulse = np.stack([impulses[mine, other] for other in others], axis=1)
         if j != k:
-            right = right + shifts[k] * projections.correlations[mine, other]
+            right += shifts[:, k, None, None] * projections.correlations[mine, None, blocks[k]]
         else:
-            right = right - EPS * impulse[mine]
-        own = np.zeros((P, C, L))
-        own[mine] = projections.own[j].filters(right)
-        shift = shifts[k] if j == k else 0
-        remainder = remainders[:, other]
-        pairs.append(
-            Pair(
+            right -= EPS * impulse
+        targets = projections.own[j].filters(right.reshape(C, systems * C, L))
+        for number, other in enumerate(others):
+            remainder, whole = remainders[:, other], remainders[:, other] + impulses[:, other]
+            own = np.zeros((P, C, L))
+            own[mine] = targets[:, number * C : (number + 1) * C]
+            shift = shifts[number, k] if j == k else 0.0
+            pair = Pair(
                 source=j,
                 estimate=k,
-                whole=remainder + impulse,
+                whole=whole,
                 target=own + shift * units[:, mine],
                 spatial=own - (1 - shift) * units[:, mine],
-                interference=remainder - own + (impulse if j != k else 0),
+                interference=(remainder if j == k else whole) - own,
                 remainder=remainder,
             )
-        )
-    return pairs
+            found[number].append(pair)
+    return found
 
 
 def ratios(

@@ -34,7 +34,7 @@ def silent(signals: np.ndarray) -> np.ndarray:
 
 def energies_and_silence(signals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the energies of float64 signals (sources, channels, samples), and which are silent."""
-    energies = np.einsum("jcn,jcn->j", signals, signals)
+    energies = np.vecdot(signals, signals).sum(axis=1)
     quiet = energies == 0
     if quiet.any():  # the squares of very small samples are zeros, too
         quiet &= silent(signals)

@@ -88,13 +88,22 @@ class References:
             self._known = self._finite(*self._correlations([self.cut]))
         return self._known
 
-    def cut(self, start: int, stop: int, out: np.ndarray | None = None) -> np.ndarray:
+    def cut(
+        self,
+        start: int,
+        stop: int,
+        out: np.ndarray | None = None,
+        delayed: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Return the channels of all sources from one sample to another, float64 of (J C, n)."""
         J, C, _ = self.signals.shape
         part = self.signals[:, :, start:stop]
         if out is None:
             return part.astype(np.float64, copy=False).reshape(J * C, stop - start)
-        out.reshape(part.shape)[...] = part
+        if delayed is None:
+            out.reshape(part.shape)[...] = part
+        else:
+            out[...] = delayed
         return out
 
     def correlations_with(self, signals: Sequence[Cut], energies: np.ndarray) -> Correlations:
