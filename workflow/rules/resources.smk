@@ -17,6 +17,11 @@ def separating_gpus(wildcards):
     return int(config["device"] == "cuda" and run.trained is not None)
 
 
+def scoring_gpus(wildcards):
+    """Return 1 where a study's scoring has `device: cuda`."""
+    return int(SCORED[wildcards.scored].config["scoring"].get("device") == "cuda")
+
+
 def memory(megabytes):
     """Return a resource function that asks for more at each attempt.
 

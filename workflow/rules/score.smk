@@ -16,6 +16,7 @@ rule score:
         "../../envs/environment.yaml"
     threads: scoring_processes
     resources:
+        gpu=scoring_gpus,
         mem_mb=scoring_memory,
         runtime=720,
     params:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mssbench.commands.options import positive, read_config
+from mssbench.commands.options import choose_device, positive, read_config
 from mssbench.errors import UserError
 from mssbench.progress import Progress
 
@@ -37,7 +37,7 @@ PRELOAD_OF = {
 # Options without which the pipeline's form cannot be, and those that the other form alone has.
 NEEDED, FOLDERS_ONLY = (
     ("config", "run", "rendition", "out"),
-    ("window", "hop", "engine", "measures"),
+    ("window", "hop", "engine", "device", "measures"),
 )
 
 
@@ -54,6 +54,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     own.add_argument("--hop", type=float, help="distance of windows in seconds (default: --window)")
     own.add_argument(
         "--engine", choices=["bss_eval", "museval"], help="what computes (default: bss_eval)"
+    )
+    own.add_argument(
+        "--device",
+        choices=["cpu", "cuda"],
+        help="where bss_eval computes: cuda takes a GPU (default: cpu)",
     )
     own.add_argument(
         "--measures",
@@ -167,10 +172,16 @@ def score_rendition(args: argparse.Namespace) -> None:
 
 
 def score_songs(jobs: Mapping[str, "Job"], workers: int) -> dict[str, str]:
-    """Do the jobs that are not finished, and return why each of the failed ones has."""
+    """Do the jobs that are not finished, and return why each of the failed ones has.
+
+    Raises:
+        UserError: they are to compute on a GPU and there is none, or a worker was killed.
+    """
     from mssbench.workers import work_through
 
     work = {name: job for name, job in jobs.items() if not job.finished()}
+    for device in {job.protocol.device for job in work.values()} - {"cpu"}:
+        choose_device(device)
     if len(work) < len(jobs):
         log.info("score: %d of %d songs are ready", len(jobs) - len(work), len(jobs))
     engines = {PRELOAD_OF[job.protocol.engine] for job in work.values()}

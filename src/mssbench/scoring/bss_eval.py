@@ -31,9 +31,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mssbench.scoring.backends import backend_of
 from mssbench.scoring.comparison import Comparison
 from mssbench.scoring.decomposition import Estimates, Pair, pairs_of, ratios
-from mssbench.scoring.references import Projections, References
+from mssbench.scoring.references import References
 
 WINDOW, HOP = 2 * 44100, 1.5 * 44100
 """museval's defaults (samples)."""
@@ -68,6 +69,7 @@ def bss_eval(
     framewise_filters: bool = False,
     filters: int = 512,
     threads: int = 1,
+    device: str = "cpu",
 ) -> Scores:
     """Return SDR, ISR, SIR and SAR of estimates in windows, and the estimates' order.
 
@@ -82,13 +84,21 @@ def bss_eval(
         framewise_filters: filters of each window, as in version 3.
         filters: their taps, L.
         threads: how many work at once; the values do not hang on it.
+        device: where the heavy parts are computed: by NumPy on ``cpu``, by torch in float64 on
+            another, such as ``cuda``, whose values differ by rounding.
 
     Raises:
         ValueError: the shapes differ or have no samples, or a sample is NaN or infinite.
     """
     truth, guess = (np.moveaxis(np.atleast_3d(s), 1, 2) for s in (references, estimates))
     prepared = References(
-        truth, window, hop, filters, framewise_filters=framewise_filters, threads=threads
+        truth,
+        window,
+        hop,
+        filters,
+        framewise_filters=framewise_filters,
+        threads=threads,
+        backend=backend_of(device),
     )
     (scores,) = evaluate(prepared, [guess], compute_permutation)
     return scores
@@ -156,7 +166,7 @@ def _filters(
     scored = np.any([one.scored for one in systems], axis=0)
     if song is None:
         for window in np.flatnonzero(scored).tolist():
-            projections = Projections(references.correlations[0][window], shifts.shape[1])
+            projections = references.projections_of(references.correlations[0][window])
             yield slice(window, window + 1), pairs_of(projections, parts[window], shifts, wanted)
     elif scored.any():
         yield slice(None), pairs_of(references.projections, song, shifts, wanted)

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import scipy.fft
 
+from mssbench.scoring.backends import NUMPY, Backend
 from mssbench.scoring.threads import in_order
 
 
@@ -50,7 +51,7 @@ def correlate(x: Cut, y: Cut, L: int, y_span: slice, x_span: slice | None = None
     Returns:
         float64 of (P, Q, L).
     """
-    return _correlations(x, [y], L, x_span or y_span, y_span)
+    return _correlations(x, [y], L, x_span or y_span, y_span, backend=NUMPY)
 
 
 def window_correlations(
@@ -61,6 +62,7 @@ def window_correlations(
     *,
     energies: np.ndarray | None = None,
     threads: int = 1,
+    backend: Backend = NUMPY,
 ) -> np.ndarray:
     """Return the correlations of each window's own samples, (windows, P, Q, L).
 
@@ -71,6 +73,7 @@ def window_correlations(
         windows: of both.
         energies: gets those of y in each window, (windows, Q).
         threads: how many work at once.
+        backend: what computes.
     """
     groups = _groups(y)
     found = np.empty((len(windows), len(x(0, 0)), sum(len(group(0, 0)) for group in groups), L))
@@ -78,7 +81,7 @@ def window_correlations(
     def one(number: int) -> None:
         of_y = None if energies is None else energies[number]
         window = windows[number]
-        found[number] = _correlations(x, groups, L, window, window, energies=of_y)
+        found[number] = _correlations(x, groups, L, window, window, backend=backend, energies=of_y)
 
     in_order(one, range(len(windows)), threads)
     return found
@@ -92,6 +95,7 @@ def song_correlations(
     samples: int,
     *,
     threads: int = 1,
+    backend: Backend = NUMPY,
 ) -> np.ndarray:
     """Return the correlations of whole signals, (P, Q, L).
 
@@ -105,6 +109,7 @@ def song_correlations(
         parts: the windows' correlations, (windows, P, Q, L).
         samples: length of the signals.
         threads: how many work at once.
+        backend: what computes.
     """
     groups, L = _groups(y), parts.shape[-1]
     ends = [0, *(window.stop for window in windows)]
@@ -121,10 +126,10 @@ def song_correlations(
     some = [pairs[first : first + SEGMENTS] for first in range(0, len(pairs), SEGMENTS)]
 
     def of_rest(part: slice) -> np.ndarray:
-        return _correlations(x, groups, L, part, slice(part.start, samples))
+        return _correlations(x, groups, L, part, slice(part.start, samples), backend=backend)
 
     def of_borders(these: Sequence[tuple[int, int]]) -> np.ndarray:
-        return _across(x, groups, L, these)
+        return _across(x, groups, L, these, backend)
 
     for found in in_order(of_rest, rest, threads) + in_order(of_borders, some, threads):
         total += found
@@ -142,6 +147,7 @@ def _correlations(
     x_span: slice,
     y_span: slice,
     *,
+    backend: Backend,
     energies: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return the correlations of a part of x with a part of all signals of ys, (P, Q, L).
@@ -154,15 +160,14 @@ def _correlations(
     # FFTs of 5 L samples cost least, 2560 of 512 taps. Of each, L - 1 are those of the next.
     size = scipy.fft.next_fast_len(min(max(5 * L, 1280), stop - start + L - 1), real=True)
     B = size - L + 1
-    total: list[np.ndarray | float] = [0.0] * len(ys)
+    total: list[Any] = [0.0] * len(ys)
     for first in range(start, stop, SEGMENTS * B):
         segments = min(SEGMENTS, -(-(stop - first) // B))
         last = first + segments * B
         delayed = _padded(x, first, last + L - 1, y_span)
         same = x_span == y_span
         blocks = delayed if same else _padded(x, first, last, x_span)
-        spectra = np.fft.rfft(_segments(blocks, segments, B, B), n=size)
-        np.conj(spectra, out=spectra)
+        spectra = backend.spectra(_segments(blocks, segments, B, B), size, conjugate=True)
         offset = 0
         for number, y in enumerate(ys):
             around = _padded(y, first, last + L - 1, y_span, delayed)
@@ -170,12 +175,15 @@ def _correlations(
                 new = around[:, : last - first]
                 energies[offset : offset + len(new)] += np.vecdot(new, new)
                 offset += len(new)
-            overlapping = _segments(around, segments, B, size)
-            total[number] = total[number] + _products(spectra, np.fft.rfft(overlapping))
-    return _lags(total, size, L)
+            overlapping = backend.spectra(_segments(around, segments, B, size), size)
+            total[number] = total[number] + backend.products(spectra, overlapping)
+    # A segment of y begins where its block of x does, and goes on for L - 1 samples more.
+    return np.concatenate([backend.lags(of_group, size, L) for of_group in total], axis=1)
 
 
-def _across(x: Cut, ys: Sequence[Cut], L: int, borders: Sequence[tuple[int, int]]) -> np.ndarray:
+def _across(
+    x: Cut, ys: Sequence[Cut], L: int, borders: Sequence[tuple[int, int]], backend: Backend
+) -> np.ndarray:
     """Return the correlations of what is before borders with the windows after, (P, Q, L).
 
     Args:
@@ -183,22 +191,23 @@ def _across(x: Cut, ys: Sequence[Cut], L: int, borders: Sequence[tuple[int, int]
         ys: groups of signals.
         L: number of lags.
         borders: first sample and end of each window.
+        backend: what computes.
     """
     size = scipy.fft.next_fast_len(2 * (L - 1), real=True)
     before = np.zeros((len(x(0, 0)), len(borders), L - 1))
     for number, (border, _) in enumerate(borders):
         cut = x(max(0, border - L + 1), border)
         before[:, number, L - 1 - cut.shape[1] :] = cut
-    spectra = np.fft.rfft(before, n=size)
-    np.conj(spectra, out=spectra)
-    products = []
+    spectra = backend.spectra(before, size, conjugate=True)
+    found = []
     for y in ys:
         after = np.zeros((len(y(0, 0)), len(borders), size))
         for number, (border, end) in enumerate(borders):
             cut = y(border, min(border + L - 1, end))
             after[:, number, L - 1 : L - 1 + cut.shape[1]] = cut
-        products.append(_products(spectra, np.fft.rfft(after)))
-    return _lags(products, size, L)
+        products = backend.products(spectra, backend.spectra(after, size))
+        found.append(backend.lags(products, size, L))
+    return np.concatenate(found, axis=1)
 
 
 def _segments(signals: np.ndarray, count: int, step: int, length: int) -> np.ndarray:
@@ -228,20 +237,3 @@ def _padded(
     part = slice(first - start, last - start)
     signals(first, last, padded[:, part], None if delayed is None else delayed[:, part])
     return padded
-
-
-def _products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return the sums over segments of the products of spectra (P or Q, segments, F), (P, Q, F)."""
-    found = np.empty((len(x), len(y), x.shape[-1]), complex)
-    product = np.empty_like(x[0])
-    with np.errstate(invalid="ignore"):  # what is no number is refused in the end
-        for p, q in np.ndindex(len(x), len(y)):
-            np.add.reduce(np.multiply(x[p], y[q], out=product), axis=0, out=found[p, q])
-    return found
-
-
-def _lags(spectra: Sequence[np.ndarray | float], size: int, L: int) -> np.ndarray:
-    """Return the correlations (P, Q, L) of cross spectra of groups of signals."""
-    # A segment of y begins where its block of x does, and goes on for L - 1 samples more.
-    found = [np.fft.irfft(of_group, n=size)[..., :L] for of_group in spectra]
-    return np.concatenate(found, axis=1)

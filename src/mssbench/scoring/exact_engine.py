@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mssbench.scoring.backends import backend_of
 from mssbench.scoring.bss_eval import evaluate
 from mssbench.scoring.framing import silent
 from mssbench.scoring.protocol import METRICS
@@ -16,6 +17,8 @@ def bsseval(
     window: int,
     hop: int,
     framewise_filters: bool = False,
+    *,
+    device: str = "cpu",
 ) -> dict[str, np.ndarray]:
     """Return the metrics of BSSEval in each window (dB), as ``museval_engine`` does.
 
@@ -25,10 +28,14 @@ def bsseval(
         window: length of a window (samples).
         hop: distance of two windows (samples).
         framewise_filters: filters of each window, as in version 3.
+        device: where, see ``bss_eval``.
 
     Returns:
         SDR, ISR, SIR and SAR, each (sources, windows).
     """
-    prepared = References(references, window, hop, framewise_filters=framewise_filters)
+    backend = backend_of(device)
+    prepared = References(
+        references, window, hop, framewise_filters=framewise_filters, backend=backend
+    )
     (scores,) = evaluate(prepared, [estimates])
     return dict(zip(METRICS, scores[: len(METRICS)], strict=True))

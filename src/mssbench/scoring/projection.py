@@ -1,7 +1,8 @@
 """Least-squares filters from delayed references to other signals."""
 
 import numpy as np
-import scipy.linalg
+
+from mssbench.scoring.backends import NUMPY, Backend, Solve
 
 EPS = float(np.finfo(float).eps)
 
@@ -19,28 +20,25 @@ class Projection:
 
     Args:
         correlations: of the references with each other at lags 0 to L - 1, (P, P, L).
+        backend: what computes.
     """
 
-    def __init__(self, correlations: np.ndarray) -> None:
+    def __init__(self, correlations: np.ndarray, backend: Backend = NUMPY) -> None:
         self._correlations = correlations
         self._ridge = 0.0
         while True:
             try:
-                self._factor = self._cholesky()
+                self._solve = self._factorised(backend)
             except np.linalg.LinAlgError:
                 mean = float(np.abs(np.einsum("ppl->pl", correlations)[:, 0]).mean())
                 self._ridge = max(100 * self._ridge, RIDGE * mean)
             else:
                 break
 
-    def _cholesky(self) -> tuple[np.ndarray, bool]:
+    def _factorised(self, backend: Backend) -> Solve:
         matrix = gram(self._correlations, half=True)
         matrix[np.diag_indices_from(matrix)] += EPS + self._ridge
-        # The transpose lies as LAPACK wants it, and its lower half is all that is read.
-        factor: tuple[np.ndarray, bool] = scipy.linalg.cho_factor(
-            matrix.T, lower=True, overwrite_a=True, check_finite=False
-        )
-        return factor
+        return backend.factorised(matrix)
 
     def filters(self, correlations: np.ndarray) -> np.ndarray:
         """Return the filters to Q signals.
@@ -53,11 +51,11 @@ class Projection:
         """
         P, Q, L = correlations.shape
         right = correlations.swapaxes(1, 2).reshape(P * L, Q)
-        found = scipy.linalg.cho_solve(self._factor, right, check_finite=False)
+        found = self._solve(right)
         if self._ridge:
             missed = right - gram(self._correlations) @ found - EPS * found
-            found += scipy.linalg.cho_solve(self._factor, missed, check_finite=False)
-        return np.asarray(found).reshape(P, L, Q).swapaxes(1, 2)
+            found += self._solve(missed)
+        return found.reshape(P, L, Q).swapaxes(1, 2)
 
 
 def gram(correlations: np.ndarray, *, half: bool = False) -> np.ndarray:

@@ -29,6 +29,8 @@ class Protocol:
             precision and SIR and SAR fall by many dB. SDR is the same but for that noise.
         engine: what computes BSSEval: the package ``museval``, or ``bss_eval``, which gives the
             same values many times as fast.
+        device: where ``bss_eval`` computes: by NumPy on the ``cpu``, by torch on a GPU with
+            ``cuda``; the values differ by rounding.
         version: of BSSEval: 4 has distortion filters of the whole song, 3 of each window.
         isolated: whether each window is scored as a song of its own. Its version 4 filters are
             then those of the window, so that the scores are version 3's.
@@ -39,13 +41,14 @@ class Protocol:
         channels: what channels it is for; None for any.
 
     Raises:
-        UserError: no measure is named, or an unknown one.
+        UserError: no measure is named, or an unknown one, or the engine has not the device.
     """
 
     window: Annotated[float, Minimum(0, excluded=True)]
     hop: Annotated[float, Minimum(0, excluded=True)]
     references: Literal["pcm16", "float"]
     engine: Literal["museval", "bss_eval"] = "museval"
+    device: Literal["cpu", "cuda"] = "cpu"
     version: Literal[3, 4] = 4
     isolated: bool = False
     measures: tuple[str, ...] = DEFAULT
@@ -58,6 +61,11 @@ class Protocol:
         if unknown or not self.measures:
             found = f"has {unknown[0]!r}" if unknown else "is empty"
             raise UserError(f"scoring.measures {found}; allowed are {', '.join(MEASURES)}")
+        if self.device != "cpu" and self.engine != "bss_eval":
+            raise UserError(
+                f"scoring.device is {self.device!r}, and {self.engine} computes on the CPU alone; "
+                "give engine: bss_eval, or device: cpu"
+            )
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "Protocol":
@@ -120,6 +128,8 @@ class Protocol:
             "references": self.references,
             "si_sdr": LE_ROUX,
         }
+        if self.device != "cpu":
+            how["device"] = self.device
         if self.isolated:
             how["isolated"] = True
         if self.measures != DEFAULT:

@@ -4,11 +4,13 @@ import zipfile
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mssbench.atomic import atomic_path
 from mssbench.errors import UserError
+from mssbench.scoring.backends import NUMPY, Backend
 from mssbench.scoring.correlations import Cut, song_correlations, window_correlations
 from mssbench.scoring.framing import energies_and_silence, frames
 from mssbench.scoring.projection import Projection
@@ -32,6 +34,7 @@ class References:
         known: what ``correlations`` of these references is, to be spared the work.
         threads: how many go through the song at once, here and in what is made with it; the
             values do not hang on it.
+        backend: what computes, here and in what is made with it.
 
     Attributes:
         windows: W parts of the song.
@@ -52,6 +55,7 @@ class References:
         framewise_filters: bool = False,
         known: Correlations | None = None,
         threads: int = 1,
+        backend: Backend = NUMPY,
     ) -> None:
         if signals.ndim != 3 or signals.size == 0:
             raise ValueError(f"references are {signals.shape}; give (sources, channels, samples)")
@@ -61,6 +65,7 @@ class References:
             raise ValueError(f"threads is {threads}; it must be at least 1")
         self.signals, self.L, self.framewise = signals, filters, framewise_filters
         self.window, self.hop, self.threads = window, hop, threads
+        self.backend = backend
         self.windows = frames(signals.shape[-1], window, hop)
         self.energies = np.empty((len(self.windows), len(signals)))
         self.silent = np.empty(self.energies.shape, bool)
@@ -136,22 +141,24 @@ class References:
     def _correlations(
         self, signals: Sequence[Cut], energies: np.ndarray | None = None
     ) -> Correlations:
+        how: Any = {"threads": self.threads, "backend": self.backend}
         parts = window_correlations(
-            self.cut, signals, self.L, self.windows, energies=energies, threads=self.threads
+            self.cut, signals, self.L, self.windows, energies=energies, **how
         )
         if self.framewise:
             return parts, None
         samples = self.signals.shape[-1]
-        song = song_correlations(
-            self.cut, signals, self.windows, parts, samples, threads=self.threads
-        )
-        return parts, song
+        return parts, song_correlations(self.cut, signals, self.windows, parts, samples, **how)
 
     @cached_property
     def projections(self) -> "Projections":
         """The song's factorisations."""
         assert self.correlations[1] is not None, "version 3 has filters of windows"
-        return Projections(self.correlations[1], len(self.signals))
+        return self.projections_of(self.correlations[1])
+
+    def projections_of(self, correlations: np.ndarray) -> "Projections":
+        """Return the factorisations of correlations (J C, J C, L) of the sources."""
+        return Projections(correlations, len(self.signals), self.backend)
 
     def save(self, path: Path) -> None:
         """Keep the correlations in a file (.npz): 8 (J C)^2 L bytes for each window."""
@@ -200,11 +207,12 @@ class Projections:
     Args:
         correlations: of J sources with C channels, (J C, J C, L).
         J: number of sources.
+        backend: what computes.
     """
 
-    def __init__(self, correlations: np.ndarray, J: int) -> None:
+    def __init__(self, correlations: np.ndarray, J: int, backend: Backend = NUMPY) -> None:
         self.correlations = correlations
-        self.all = Projection(correlations)
+        self.all = Projection(correlations, backend)
         C = len(correlations) // J
         blocks = [slice(j * C, (j + 1) * C) for j in range(J)]
-        self.own = [Projection(correlations[block, block]) for block in blocks]
+        self.own = [Projection(correlations[block, block], backend) for block in blocks]

@@ -116,7 +116,8 @@ def score_song(
         nothing |= dict.fromkeys(silent_throughout(signals, problem.sources))
         scores: dict[str, np.ndarray] = {}
         if protocol.bsseval:
-            scores = bsseval(truth, estimated, window, hop, protocol.framewise_filters)
+            where = {"device": protocol.device} if protocol.device != "cpu" else {}
+            scores = bsseval(truth, estimated, window, hop, protocol.framewise_filters, **where)
         for number, source in enumerate(problem.sources):
             if source in problem.reported:
                 found = measured(signals, number, source, protocol.measures)

@@ -44,11 +44,10 @@ def verify(jobs: Sequence[Job]) -> dict[str, Agreement]:
     """
     values: dict[str, list[np.ndarray]] = {metric: [] for metric in METRICS}
     for job in jobs:
+        own = replace(job.protocol, engine="bss_eval", measures=METRICS)
+        musevals = replace(own, engine="museval", device="cpu")
         ours, theirs = (
-            replace(job, protocol=replace(job.protocol, engine=engine, measures=METRICS))
-            .scores()
-            .windows
-            for engine in ("bss_eval", "museval")
+            replace(job, protocol=protocol).scores().windows for protocol in (own, musevals)
         )
         for target, metrics in theirs.items():
             for metric in METRICS:

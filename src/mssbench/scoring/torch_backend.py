@@ -1,0 +1,51 @@
+"""The heavy parts of BSSEval by torch, on a GPU."""
+
+import numpy as np
+import torch
+
+from mssbench.scoring.backends import Solve
+
+
+class TorchBackend:
+    """torch in float64 on a device.
+
+    Args:
+        device: torch's name of it, such as ``cuda``.
+    """
+
+    def __init__(self, device: str) -> None:
+        self.device = torch.device(device)
+
+    def spectra(self, segments: np.ndarray, size: int, *, conjugate: bool = False) -> torch.Tensor:
+        """Return the real FFTs of segments."""
+        found = torch.fft.rfft(self._tensor(segments), n=size)
+        return found.conj() if conjugate else found
+
+    def products(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Return the sums over segments of spectra's products, (P, Q, frequencies)."""
+        # A product of matrices for each frequency: (P, segments) by (segments, Q).
+        of_each = x.permute(2, 0, 1) @ y.permute(2, 1, 0)
+        return of_each.permute(1, 2, 0)
+
+    def lags(self, products: torch.Tensor, size: int, L: int) -> np.ndarray:
+        """Return the correlations that products of spectra are of, (P, Q, L)."""
+        found: np.ndarray = torch.fft.irfft(products, n=size)[..., :L].cpu().numpy()
+        return found
+
+    def factorised(self, matrix: np.ndarray) -> Solve:
+        """Return what solves with a symmetric matrix."""
+        factor, fault = torch.linalg.cholesky_ex(self._tensor(matrix), upper=True)
+        if fault.item():
+            raise np.linalg.LinAlgError("the matrix is not positive definite")
+
+        def solve(right: np.ndarray) -> np.ndarray:
+            found: np.ndarray = (
+                torch.cholesky_solve(self._tensor(right), factor, upper=True).cpu().numpy()
+            )
+            return found
+
+        return solve
+
+    def _tensor(self, array: np.ndarray) -> torch.Tensor:
+        """Return a float64 tensor on the device."""
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
