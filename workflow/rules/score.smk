@@ -21,6 +21,8 @@ rule score:
         runtime=720,
     params:
         config=lambda wildcards: as_json(SCORED[wildcards.scored].config["scoring"]),
+        # What all runs that are scored on the same songs share; it may be deleted.
+        kept="results/{dataset}/{scale}/references",
         code=source_digest(
             "mssbench.commands.score", without="mssbench.commands.score_folders"
         ),
@@ -29,6 +31,7 @@ rule score:
     shell:
         "mssbench score --config {params.config:q} --run {wildcards.scored}"
         " --rendition {input.rendition} --estimates {input.estimates} --workers {threads}"
+        " --kept {params.kept}"
         " --out {output.scores} --log {log}"
 
 

@@ -48,7 +48,7 @@ def score_folders(args: argparse.Namespace) -> None:
     pairs = pair(args.references, args.estimates)
     run = args.run or args.estimates.resolve().name
     out = args.out or OUT / run
-    jobs, failed = make_jobs(pairs, run, protocol, out)
+    jobs, failed = make_jobs(pairs, run, protocol, out, args.kept)
     for remark in pairs.remarks:
         log.warning("%s", remark)
     count = len(jobs) + len(failed)
@@ -82,7 +82,7 @@ def protocol_of(args: argparse.Namespace) -> "Protocol":
 
 
 def make_jobs(
-    pairs: "Pairs", run: str, protocol: "Protocol", out: Path
+    pairs: "Pairs", run: str, protocol: "Protocol", out: Path, kept: Path | None
 ) -> tuple[dict[str, "FolderJob"], dict[str, str]]:
     """Return the jobs of the songs that can be scored, and why the others cannot."""
     from mssbench.scoring.folder_job import FolderEstimates, FolderJob, FolderReferences
@@ -90,7 +90,7 @@ def make_jobs(
     jobs, faults = {}, dict(pairs.faults)
     for name, (subset, references, estimates) in pairs.files.items():
         source, made = FolderReferences(name, references), FolderEstimates(name, estimates)
-        job = FolderJob(run, source, made, protocol, out, subset)
+        job = FolderJob(run, source, made, protocol, out, kept, subset)
         try:
             _ = job.problems  # refuses estimates that there is nothing to score of
         except UserError as error:

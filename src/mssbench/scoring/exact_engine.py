@@ -1,10 +1,13 @@
 """BSSEval versions 3 and 4 as this package computes them."""
 
+from pathlib import Path
+
 import numpy as np
 
 from mssbench.scoring.backends import backend_of
 from mssbench.scoring.bss_eval import evaluate
 from mssbench.scoring.framing import silent
+from mssbench.scoring.kept_references import found, keep, kept_file
 from mssbench.scoring.protocol import METRICS
 from mssbench.scoring.references import References
 
@@ -19,6 +22,7 @@ def bsseval(
     framewise_filters: bool = False,
     *,
     device: str = "cpu",
+    kept: Path | None = None,
 ) -> dict[str, np.ndarray]:
     """Return the metrics of BSSEval in each window (dB), as ``museval_engine`` does.
 
@@ -29,13 +33,19 @@ def bsseval(
         hop: distance of two windows (samples).
         framewise_filters: filters of each window, as in version 3.
         device: where, see ``bss_eval``.
+        kept: a folder that has the references' correlations, or gets them.
 
     Returns:
         SDR, ISR, SIR and SAR, each (sources, windows).
     """
     backend = backend_of(device)
-    prepared = References(
+    file = kept and kept_file(
+        kept, references, window, hop, framewise=framewise_filters, device=device
+    )
+    prepared = (file and found(file, references, backend)) or References(
         references, window, hop, framewise_filters=framewise_filters, backend=backend
     )
     (scores,) = evaluate(prepared, [estimates])
+    if file:
+        keep(file, prepared)
     return dict(zip(METRICS, scores[: len(METRICS)], strict=True))

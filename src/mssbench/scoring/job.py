@@ -53,6 +53,7 @@ class Job:
         protocol: how to score.
         folder: gets museval's JSON as ``<song>.json`` where BSSEval is computed, and the song's
             table in a folder of unfinished work, from where an interrupted run takes it up.
+        kept: a folder of what the engine needs of the references, which many runs may share.
     """
 
     run: str
@@ -60,6 +61,7 @@ class Job:
     estimates: SongEstimates
     protocol: Protocol
     folder: Path
+    kept: Path | None = None
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -144,6 +146,7 @@ class Job:
             rate=rate,
             protocol=self.protocol,
             mixture=mixture,
+            kept=self.kept,
         )
 
     def finished(self) -> bool:

@@ -173,12 +173,13 @@ class References:
             )
 
     @classmethod
-    def load(cls, path: Path, signals: np.ndarray) -> "References":
+    def load(cls, path: Path, signals: np.ndarray, backend: Backend = NUMPY) -> "References":
         """Return references with the correlations that ``save`` has kept.
 
         Args:
             path: the file.
             signals: the same references, (J, C, N).
+            backend: what computes the rest.
 
         Raises:
             UserError: the file is missing, damaged or of other references.
@@ -192,7 +193,8 @@ class References:
                 f"{path} has no references' correlations ({error}); delete it and make them again"
             ) from None
         known = parts, (song if song.size else None)
-        made = cls(signals, window, hop, int(filters), framewise_filters=not song.size, known=known)
+        how: Any = {"framewise_filters": not song.size, "known": known, "backend": backend}
+        made = cls(signals, window, hop, int(filters), **how)
         same = made.energies.shape == energies.shape and np.allclose(
             made.energies, energies, rtol=1e-9, atol=0
         )

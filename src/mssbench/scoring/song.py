@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -85,6 +86,7 @@ def score_song(
     rate: int,
     protocol: Protocol,
     mixture: np.ndarray | None = None,
+    kept: Path | None = None,
 ) -> SongScores:
     """Score the estimates of one song.
 
@@ -99,6 +101,7 @@ def score_song(
         rate: sample rate (Hz).
         protocol: how to score.
         mixture: (channels, samples); default: the sum of a problem's sources.
+        kept: a folder of what the engine ``bss_eval`` needs of the references, for all systems.
     """
     if protocol.engine == "museval":
         from mssbench.scoring.museval_engine import bsseval, silent
@@ -116,8 +119,8 @@ def score_song(
         nothing |= dict.fromkeys(silent_throughout(signals, problem.sources))
         scores: dict[str, np.ndarray] = {}
         if protocol.bsseval:
-            where = {"device": protocol.device} if protocol.device != "cpu" else {}
-            scores = bsseval(truth, estimated, window, hop, protocol.framewise_filters, **where)
+            how = {"device": protocol.device, "kept": kept} if protocol.engine == "bss_eval" else {}
+            scores = bsseval(truth, estimated, window, hop, protocol.framewise_filters, **how)
         for number, source in enumerate(problem.sources):
             if source in problem.reported:
                 found = measured(signals, number, source, protocol.measures)
