@@ -23,7 +23,7 @@ CASES = {
 }
 
 
-def song(case: Case, seconds: float) -> np.ndarray:
+def song(case: Case, seconds: float, seed: int = 1) -> np.ndarray:
     """Return the sources of a rendered song, of (sources, channels, samples).
 
     Their samples are those of 16-bit audio, which float32 holds exactly.
@@ -35,7 +35,7 @@ def song(case: Case, seconds: float) -> np.ndarray:
     from mssbench.data.synthetic.render import Settings, render_dataset
 
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(train_songs=1, test_songs=0, seconds=seconds, seed=1)
+        settings = Settings(train_songs=1, test_songs=0, seconds=seconds, seed=seed)
         render_dataset(Path(folder), settings, workers=1)
         stems, rate = read_song(find_songs(folder)[0])
     sources = np.stack([resample(to_channels(s, case.layout), rate, case.rate) for s in stems[1:]])

@@ -9,6 +9,7 @@ import museval.metrics
 import numpy as np
 from scoring_songs import CASES, estimates_of, song
 
+from mssbench.scoring.backends import backend_of
 from mssbench.scoring.bss_eval import Scores, evaluate
 from mssbench.scoring.protocol import METRICS
 from mssbench.scoring.references import References
@@ -30,10 +31,11 @@ def by_museval(references: np.ndarray, estimates: np.ndarray, rate: int) -> list
 
 
 def by_ours(
-    references: np.ndarray, systems: list[np.ndarray], rate: int, threads: int
+    references: np.ndarray, systems: list[np.ndarray], rate: int, threads: int, device: str = "cpu"
 ) -> list[Scores]:
     """Score systems on one song as `mssbench score` does, in windows of 1 s."""
-    return evaluate(References(references, rate, rate, threads=threads), systems)
+    how = {"threads": threads, "backend": backend_of(device)}
+    return evaluate(References(references, rate, rate, **how), systems)
 
 
 def timed(work: Callable[[], list[Scores]]) -> tuple[Time, list[Scores]]:
@@ -59,17 +61,19 @@ def difference(found: Scores, expected: Scores) -> float:
     return largest
 
 
-def against_museval(name: str, seconds: float, rounds: int, systems: int, threads: int) -> str:
-    """Return the table's line of one case."""
+def against_museval(
+    name: str, seconds: float, rounds: int, systems: int, *, threads: int, device: str
+) -> str:
+    """Return the table's line of one case; ours is on ``device``."""
     case = CASES[name]
     references = song(case, seconds)
     made = [estimates_of(references, seed) for seed in range(systems)]
     work = {
         "museval": lambda: by_museval(references, made[0], case.rate),
-        "one": lambda: by_ours(references, made[:1], case.rate, threads),
-        "all": lambda: by_ours(references, made, case.rate, threads),
-        "one alone": lambda: by_ours(references, made[:1], case.rate, 1),
-        "all alone": lambda: by_ours(references, made, case.rate, 1),
+        "one": lambda: by_ours(references, made[:1], case.rate, threads, device),
+        "all": lambda: by_ours(references, made, case.rate, threads, device),
+        "one alone": lambda: by_ours(references, made[:1], case.rate, 1, device),
+        "all alone": lambda: by_ours(references, made, case.rate, 1, device),
     }
     spent: dict[str, list[Time]] = {what: [] for what in work}
     largest = 0.0
@@ -90,21 +94,24 @@ def against_museval(name: str, seconds: float, rounds: int, systems: int, thread
     return f"| {' | '.join(cells)} | {largest:.0e} |"
 
 
-def cost(name: str, seconds: float, rounds: int, systems: int) -> str:
-    """Return the line of what a case costs without museval: CPU seconds of one thread."""
+def cost(name: str, seconds: float, rounds: int, systems: int, *, device: str) -> str:
+    """Return the line of what a case costs without museval: CPU seconds of one thread.
+
+    On another device, seconds by the clock.
+    """
     case = CASES[name]
     references = song(case, seconds)
     made = [estimates_of(references, seed) for seed in range(systems)]
-    spent = []
+    spent, now = [], time.process_time if device == "cpu" else time.perf_counter
     for _ in range(rounds):
-        start = time.process_time()
-        prepared = References(references, case.rate, case.rate)
+        start = now()
+        prepared = References(references, case.rate, case.rate, backend=backend_of(device))
         _ = prepared.correlations
-        correlated = time.process_time()
+        correlated = now()
         _ = prepared.projections
-        factorised = time.process_time()
+        factorised = now()
         evaluate(prepared, made)
-        done = time.process_time()
+        done = now()
         spent.append((correlated - start, factorised - correlated, (done - factorised) / systems))
     took = [statistics.median(kind) for kind in zip(*spent, strict=True)]
     cells = [case.layout, str(case.sources), f"{seconds:g}", str(systems)]
