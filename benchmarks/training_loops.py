@@ -15,6 +15,7 @@ from data_crops import FileCrops
 from data_songs import WORKERS, rendition
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
+from training_loops_others import asteroid_model, recipe, torchaudio_model
 from training_steps import table
 
 from mssbench.data.rendition import Rendition
@@ -33,16 +34,6 @@ SIZES: dict[str, dict[str, Any]] = {
     "small": {"N": 64, "B": 32, "H": 64, "Sc": 32, "X": 6, "R": 2},
 }
 """The best model of the paper, and one so small that reading counts."""
-NAMES = {
-    "N": "n_filters",
-    "B": "bn_chan",
-    "H": "hid_chan",
-    "Sc": "skip_chan",
-    "X": "n_blocks",
-    "R": "n_repeats",
-}
-"""What asteroid calls the letters of the paper."""
-
 Round = Callable[[], None]
 """Takes a round of steps."""
 
@@ -140,18 +131,6 @@ def plain(songs: Path, work: Work, model: nn.Module, separate: Callable[[Tensor]
     return take
 
 
-def asteroid(params: dict[str, Any]) -> nn.Module | None:
-    """Return asteroid's model of that size, or None where there is no asteroid."""
-    try:
-        from asteroid.models import ConvTasNet as Theirs
-    except ImportError:
-        return None
-    # Without any, both have the sizes of the paper's best model.
-    given = {NAMES[letter]: value for letter, value in params.items()}
-    model: nn.Module = Theirs(2, mask_act="sigmoid", **given)
-    return model
-
-
 def measure(folder: Path, wavs: Path, work: Work, rounds: int) -> None:
     """Print a line for each loop; they take turns."""
     made, model = rendition(folder, wavs, RATE, "mono", "int16"), ConvTasNet(**work.params)
@@ -159,11 +138,18 @@ def measure(folder: Path, wavs: Path, work: Work, rounds: int) -> None:
         "mssbench": ours(made, work),
         "plain loop, our model": plain(wavs, work, model, lambda m: model(m)["final"][:, :, 0]),
     }
-    theirs = asteroid(work.params)
+    other = torchaudio_model(work.params)
+    loops["plain loop, torchaudio's model"] = plain(wavs, work, other, other)
+    theirs = asteroid_model(work.params)
     if theirs is None:
-        print("asteroid is not installed, so its row is left out; put it on PYTHONPATH")
+        print("asteroid is not installed, so its rows are left out; put it on PYTHONPATH")
     else:
         loops["plain loop, asteroid's model"] = plain(wavs, work, theirs, theirs)
+        copy = asteroid_model(work.params)
+        assert copy is not None
+        trained = recipe(wavs, work.batch, work.crop, work.steps, copy)
+        if trained:
+            loops["asteroid's recipe (Lightning)"] = trained
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in loops}
     for number in range(rounds + 1):
         for name, take in loops.items():
