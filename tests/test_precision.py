@@ -116,6 +116,17 @@ def test_the_options_ask_for_the_compiler():
     assert hasattr(objective.compare, "_torchdynamo_orig_callable")
 
 
+def test_the_compilers_mode_is_that_of_the_options(monkeypatch):
+    modes = []
+    monkeypatch.setattr(torch, "compile", lambda function, mode: modes.append(mode) or function)
+    config = configuration(U_NET)
+    model = build(U_NET["name"], U_NET["params"])
+    for mode in ("default", "reduce-overhead"):
+        config["training"] |= {"compile": True, "compile_mode": mode}
+        Objective(model, TrainingConfig.from_dict(config).training, ())
+    assert modes == ["default", "reduce-overhead"]
+
+
 IMAGES = {
     "name": "m_dense_net",
     "params": {

@@ -39,7 +39,13 @@ def test_what_is_left_out_changes_nothing():
     left_out = {
         **{"schedule": None, "warm_up": 0, "fine_tuning": None, "clip_norm": None},
         **{"accumulate": 1, "average": None, "score": "loss", "precision": "float32"},
-        **{"tf32": None, "compile": False, "channels_last": False, "deterministic": False},
+        **{
+            "tf32": None,
+            "compile": False,
+            "compile_mode": "default",
+            "channels_last": False,
+            "deterministic": False,
+        },
         **{"score_on": "windows"},
     }
     assert read() == read(**left_out)
@@ -100,6 +106,8 @@ def test_schedules_and_phases_are_read():
         ({"deterministic": "yes"}, ["training.deterministic is 'yes'", "true or false"]),
         ({"precision": "half"}, ["training.precision is 'half'", "float32, bf16, fp16"]),
         ({"compile": 1}, ["training.compile is 1", "true or false"]),
+        ({"compile_mode": "fast"}, ["training.compile_mode is 'fast'", "reduce-overhead"]),
+        ({"compile_mode": "max-autotune"}, ["training.compile is false", "compile: true"]),
         ({"tf32": "yes"}, ["training.tf32 is 'yes'", "true or false"]),
         ({"ema": 0.9}, ["unknown key 'training.ema'", "average"]),
     ],

@@ -10,6 +10,7 @@ import time
 
 import psutil
 
+from mssbench.tracking.energy import ProcessorEnergy
 from mssbench.tracking.journal import Journal
 
 log = logging.getLogger(__name__)
@@ -32,18 +33,21 @@ class Sampler(threading.Thread):
     ``system/cpu_percent`` is of one core; ``memory_gb`` (10^9 bytes) is what the process has in
     memory. Of the GPU all processes count; ``gpu_energy_wh`` is the sum of its power since the
     process began to sample. A GPU is looked at once CUDA is in use, and where ``nvidia-smi`` is.
+    ``processor_energy_wh`` is what all processors of the machine have taken since then.
 
     Args:
         journal: gets the samples.
+        processors: tells that energy.
     """
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, processors: ProcessorEnergy | None = None) -> None:
         super().__init__(name="samples", daemon=True)
         self._journal = journal
         self._ending = threading.Event()
         self._process = psutil.Process()
         self._process.cpu_percent()  # the first call only begins to count
         self._energy = 0.0
+        self._processors = processors or ProcessorEnergy()
         self._last = time.monotonic()
 
     def run(self) -> None:
@@ -73,6 +77,9 @@ class Sampler(threading.Thread):
             self._energy += values["gpu_power_w"] * (now - self._last) / 3600
             values["gpu_energy_wh"] = self._energy
         self._last = now
+        of_processors = self._processors.watt_hours()
+        if of_processors is not None:
+            values["processor_energy_wh"] = of_processors
         return {f"system/{name}": value for name, value in values.items()}
 
 

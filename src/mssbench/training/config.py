@@ -156,6 +156,8 @@ class TrainingOptions:
         tf32: whether a GPU may round factors to 10 bits; None keeps torch's choice, in
             convolutions alone.
         compile: whether torch compiles the model.
+        compile_mode: how: torch's names. ``reduce-overhead`` records CUDA graphs, which pay where
+            a step is many small kernels.
         channels_last: whether the weights of two-dimensional convolutions, and so what they
             compute, lie channel by channel in memory, which a GPU may find faster.
         deterministic: whether a GPU repeats its results bit for bit, which takes slower kernels;
@@ -184,6 +186,7 @@ class TrainingOptions:
     precision: Literal["float32", "bf16", "fp16"] = "float32"
     tf32: bool | None = None
     compile: bool = False
+    compile_mode: Literal["default", "reduce-overhead", "max-autotune"] = "default"
     channels_last: bool = False
     deterministic: bool = False
 
@@ -228,6 +231,11 @@ class TrainingConfig:
         read = structure(cls, config)
         if not any(term.weight > 0 for term in read.training.loss.values()):
             raise UserError("training.loss has no term with a weight above 0; give it at least one")
+        if read.training.compile_mode != "default" and not read.training.compile:
+            raise UserError(
+                f"training.compile_mode is {read.training.compile_mode!r}, and training.compile is "
+                "false; set compile: true, or leave the mode out"
+            )
         _check_batches(read.training, read.rendition)
         if read.stretching:
             _check_stretching(read.stretching, read.rendition)

@@ -25,7 +25,9 @@ class Objective:
         self.model, self.options, self.names = model, options, names
         self.probes = probes_of(options.loss)
         self.device = next(model.parameters()).device
-        self.compare = torch.compile(model.compare) if options.compile else model.compare
+        self.compare = model.compare
+        if options.compile:
+            self.compare = torch.compile(model.compare, mode=options.compile_mode)
 
     def __call__(self, stems: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the total loss and its terms for stems (batch, stems, channels, samples)."""
