@@ -12,7 +12,7 @@ import numpy as np
 from scoring_songs import CASES, estimates_of, song
 from scoring_speed import medians, timed
 
-from mssbench.scoring.bss_eval import Scores, bss_eval
+from mssbench.scoring.bsseval import Scores, bss_eval
 
 Signals = tuple[np.ndarray, np.ndarray]
 

@@ -10,7 +10,7 @@ import numpy as np
 from scoring_songs import CASES, estimates_of, song
 
 from mssbench.scoring.backends import backend_of
-from mssbench.scoring.bss_eval import Scores, evaluate
+from mssbench.scoring.bsseval import Scores, evaluate
 from mssbench.scoring.protocol import METRICS
 from mssbench.scoring.references import References
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from museval.metrics import bss_eval as museval
 
 from mssbench.errors import UserError
-from mssbench.scoring.bss_eval import bss_eval, evaluate
+from mssbench.scoring.bsseval import bss_eval, evaluate
 from mssbench.scoring.framing import frames
 from mssbench.scoring.references import References
 

@@ -6,7 +6,7 @@ from test_bss_eval import assert_alike, museval_of, sources
 from mssbench.cli import main
 from mssbench.errors import UserError
 from mssbench.scoring.backends import NUMPY
-from mssbench.scoring.bss_eval import bss_eval, evaluate
+from mssbench.scoring.bsseval import bss_eval, evaluate
 from mssbench.scoring.protocol import Protocol
 from mssbench.scoring.references import References
 from mssbench.scoring.torch_backend import TorchBackend

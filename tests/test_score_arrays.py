@@ -2,7 +2,7 @@ import museval
 import numpy as np
 import pytest
 
-from mssbench.scoring import score
+from mssbench.scoring import bss_eval, score
 from mssbench.scoring.protocol import METRICS
 from mssbench.scoring.table import score_table
 
@@ -91,3 +91,13 @@ def test_arrays_that_cannot_be_scored_are_refused(change, message):
 def test_windows_and_rate_are_positive(what):
     with pytest.raises(ValueError, match="give numbers above 0"):
         score(*arrays(), **{"rate": RATE} | what)
+
+
+def test_bss_eval_has_musevals_signature_and_values():
+    random = np.random.default_rng(0)
+    references = random.standard_normal((2, 9000, 2))
+    estimates = references + 0.3 * references[::-1] + 0.1 * random.standard_normal((2, 9000, 2))
+    found = bss_eval(references, estimates, 3000, 1500, compute_permutation=True)
+    expected = museval.metrics.bss_eval(references, estimates, 3000, 1500, compute_permutation=True)
+    for own, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(own, other, rtol=0, atol=1e-6)

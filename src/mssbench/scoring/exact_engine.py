@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from mssbench.scoring.backends import backend_of
-from mssbench.scoring.bss_eval import evaluate
+from mssbench.scoring.bsseval import evaluate
 from mssbench.scoring.framing import silent
 from mssbench.scoring.kept_references import found, keep, kept_file
 from mssbench.scoring.protocol import METRICS
