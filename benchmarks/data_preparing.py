@@ -1,11 +1,13 @@
 """Making a rendition of ``.stem.mp4`` files: against musdb's reader, and against ffmpeg alone."""
 
+import resource
 import shutil
 import statistics
 import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -74,8 +76,43 @@ def with_ffmpeg_in_turn(files: list[Path]) -> None:
         decode_only(file)
 
 
+def cpu_seconds(work: Callable[[], object]) -> float:
+    """Return the CPU seconds that ``work`` takes in this process and in those it starts."""
+
+    def spent() -> float:
+        used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        return sum(one.ru_utime + one.ru_stime for one in used)
+
+    before = spent()
+    work()
+    return spent() - before
+
+
+def measure_one(folder: Path, stems: Path, rounds: int) -> None:
+    """Print the CPU seconds of one song, prepared in one process, and of ffmpeg alone."""
+    songs = dataset(stems)
+    target, alone = folder / "one", replace(songs, songs=songs.songs[:1])
+
+    def ours_alone() -> None:
+        shutil.rmtree(target, ignore_errors=True)
+        prepare(alone, target, RATE, "mono", 1)
+
+    ours_alone()
+    taken = [
+        (cpu_seconds(partial(decode_only, alone.songs[0].path)), cpu_seconds(ours_alone))
+        for _ in range(rounds)
+    ]
+    shutil.rmtree(target)
+    theirs, own = (statistics.median(seconds) for seconds in zip(*taken, strict=True))
+    ratio = statistics.median(ours / ffmpeg for ffmpeg, ours in taken)
+    print("| way, one song | CPU (s) | times ffmpeg |\n|---|---:|---:|")
+    print(f"| ffmpeg alone, to nothing | {theirs:.2f} | 1 |")
+    print(f"| mssbench, to a rendition | {own:.2f} | {ratio:.2f} |", flush=True)
+
+
 def measure(folder: Path, stems: Path, rounds: int) -> None:
     """Print the seconds a song of each way, and their ratios to ours."""
+    measure_one(folder, stems, 2 * rounds + 1)
     files = sorted((stems / "train").iterdir())
     works: dict[str, Callable[[], None]] = {
         "mssbench": partial(ours, stems, folder / "prepared"),

@@ -1,28 +1,16 @@
-import shutil
 import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from stem_files import RATE, loud_stems, needs_ffmpeg, write_stem_mp4
 
 from mssbench.data.reader import read_headers, read_song
 from mssbench.data.songs import STEMS, Song
 from mssbench.errors import UserError
 
-RATE = 44100
 SAMPLE = Path(__file__).parents[2] / "shared" / "data" / "musdb18_sample"
-
-needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
-
-
-def loud_stems(samples, channels=2, seed=0):
-    """Five different sines of peak 1.5 with a little noise: (5, channels, samples)."""
-    rng = np.random.default_rng(seed)
-    time = np.arange(samples) / RATE
-    pitch = 220.0 * np.arange(1, 1 + 5 * channels).reshape(5, channels, 1)
-    stems = 1.5 * np.sin(2 * np.pi * pitch * time) + 1e-3 * rng.standard_normal(pitch.shape)
-    return stems.astype(np.float32)
 
 
 def write_wavs(folder, stems, subtype="FLOAT", rate=RATE):
@@ -30,19 +18,6 @@ def write_wavs(folder, stems, subtype="FLOAT", rate=RATE):
     for stem, audio in zip(STEMS, stems, strict=True):
         soundfile.write(folder / f"{stem}.wav", audio.T, rate, subtype=subtype)
     return Song(folder.name, "train", folder)
-
-
-def write_stem_mp4(file, stems, *options):
-    """Encode ``stems``, a list of (channels, samples), as AAC streams of one file."""
-    inputs, maps = [], []
-    for number, audio in enumerate(stems):
-        wav = file.with_name(f"{file.stem}-{number}.wav")
-        soundfile.write(wav, audio.T, RATE, subtype="FLOAT")
-        inputs += ["-i", wav]
-        maps += ["-map", f"{number}:a"]
-    coding = ["-c:a", "aac", "-b:a", "96k", *options, file]
-    subprocess.run(["ffmpeg", "-v", "error", *inputs, *maps, *coding], check=True)
-    return Song(file.name.removesuffix(".stem.mp4"), "train", file)
 
 
 def error_of(song, mono=False):

@@ -5,11 +5,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 
 @contextmanager
-def atomic_path(path: Path | str) -> Iterator[Path]:
+def atomic_path(path: Path | str, *, synced: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that takes its place when the block ends well.
 
     A killed process leaves the old file or the new one. When the block raises, the temporary
@@ -18,30 +18,21 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
 
     Args:
         path: the file to write; its folder is made if it is missing.
+        synced: whether to wait until the disk has it, so that a crash of the whole system, too,
+            leaves the old file or the new one. Not needed where a checksum kept elsewhere tells.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     try:
         yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
+        if synced:
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-
-
-def begin_writing(file: BinaryIO, size: int) -> None:
-    """Have the system write the last ``size`` bytes of ``file`` to disk, without waiting for it.
-
-    So there is less to wait for when `atomic_path` ends. Does nothing where a system cannot.
-    """
-    file.flush()
-    if hasattr(os, "posix_fadvise"):
-        # Of pages that are on disk already it would make the system forget what the next job reads;
-        # of those that are not, it begins to write them.
-        os.posix_fadvise(file.fileno(), file.tell() - size, size, os.POSIX_FADV_DONTNEED)
 
 
 def write_text(path: Path | str, text: str) -> None:

@@ -43,7 +43,7 @@ __all__ = ["CHANNEL_COUNTS", "Channels", "Rendition", "RenditionSong", "prepare"
 log = logging.getLogger(__name__)
 
 # An array is made anew when the code of these modules, or of what they import, changes.
-CODE_OF_SAMPLES = ("mssbench.data.reader", "mssbench.data.resample")
+CODE_OF_SAMPLES = ("mssbench.data.convert",)
 
 MANIFEST = "manifest.json"
 AGAIN = "run 'mssbench {}' again, which makes only what is missing"
@@ -224,7 +224,7 @@ def prepare(
         folder: gets the manifest and the arrays.
         rate: sample rate (Hz), at most that of every song.
         channels: ``mono`` (the mean of the channels) or ``stereo``.
-        workers: processes, a song each; 1 works in this process. Each takes about 1.5 GB of
+        workers: processes, a song each; 1 works in this process. Each takes up to 1.5 GB of
             memory for a song of four minutes in stereo at 44.1 kHz.
         sample_format: how to store the samples; ``int16`` for 16-bit files alone.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from mssbench.atomic import atomic_path, begin_writing, write_json
+from mssbench.atomic import atomic_path, write_json
 from mssbench.data.sample_format import DTYPES, SampleFormat, decoded, encoded
 from mssbench.data.songs import STEMS, Song
 from mssbench.errors import UserError
@@ -101,7 +101,8 @@ def write_song(
 ) -> RenditionSong:
     """Decode, downmix and resample ``song`` to ``array``; then write the note beside it.
 
-    In memory are the decoded song and one resampled stem.
+    In memory are the decoded song and one resampled stem, or of a ``.stem.mp4`` at another rate
+    the resampled stems.
 
     Args:
         song: the song.
@@ -113,15 +114,11 @@ def write_song(
         UserError: one of the song's files is at fault, or int16 would clip it; the message begins
             with the song's name.
     """
-    from mssbench.data.reader import read_song
-    from mssbench.data.resample import resample, to_channels
+    from mssbench.data.convert import converted
 
     try:
-        stems, source_rate = read_song(song, mono=recipe.channels == "mono", headers=headers)
-        converted = (
-            resample(to_channels(stem, recipe.channels), source_rate, recipe.rate) for stem in stems
-        )
-        return write_stems(song, converted, array, recipe)
+        stems = converted(song, recipe.channels, recipe.rate, headers)
+        return write_stems(song, stems, array, recipe)
     except UserError as error:
         raise UserError(f"song {song.name!r}: {error}") from None
 
@@ -146,7 +143,9 @@ def write_stems(
         UserError: the recipe asks for int16, which would clip a stem.
     """
     peaks, digest = [], hashlib.sha256()
-    with atomic_path(array) as temporary, temporary.open("wb") as file:
+    # The checksum in the note, and in the manifest, tells whether a crash of the system, which the
+    # rename survived, has lost what was written.
+    with atomic_path(array, synced=False) as temporary, temporary.open("wb") as file:
         for number, stem in enumerate(stems):
             if number == 0:
                 header = _header((len(song.stems), *stem.shape), recipe.sample_format)
@@ -159,7 +158,6 @@ def write_stems(
             # A plain write, not a memory map: on a full disk that would kill the process.
             content = np.ascontiguousarray(stored).data
             file.write(content)
-            begin_writing(file, content.nbytes)
             digest.update(content)
             heard = decoded(stored)
             peaks.append(float(max(heard.max(), -heard.min())))
