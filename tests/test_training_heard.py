@@ -8,9 +8,11 @@ from mssbench.data.rendition import Rendition
 from mssbench.errors import UserError
 from mssbench.training.config import TrainingConfig
 from mssbench.training.crops import WindowCrops, make_crops
+from mssbench.training.feeds import Feeds
 from mssbench.training.keeper import Keeper
 from mssbench.training.loop import Training
 from mssbench.training.objective import Objective
+from mssbench.training.resident import ResidentCrops, held_bytes
 from mssbench.training.stems import downmix
 
 
@@ -60,6 +62,30 @@ def test_a_training_set_held_in_memory_gives_the_same_weights(
     assert_same(too_large, read)
     said = [line for line in caplog.messages if "training set" in line]
     assert ["held in memory" in line for line in said] == [True, False]
+    said = [line for line in caplog.messages if "validation set" in line]
+    assert ["held in memory" in line for line in said] == [True, False]
+
+
+@pytest.mark.parametrize("spare", [0, -1])
+def test_validation_songs_are_held_beside_those_of_training_if_the_budget_is_for_both(
+    rendition, spare
+):
+    def feeds(**budget):
+        config = TrainingConfig.from_dict(configuration(TASNET, normalise="song", **budget))
+        made = Feeds(config, rendition, torch.device("cpu"), 1)
+        return made.validation(), made
+
+    read, made = feeds()
+    training = made.training(2)
+    assert read.source is read.crops
+    budget = held_bytes(training.crops) + held_bytes(read.crops) + spare + 0.5
+    held, made = feeds(memory_gb=budget / 1e9)
+    for batch_size in (2, 3):  # as fine-tuning has another
+        assert isinstance(made.training(batch_size).source, ResidentCrops)
+        assert isinstance(held.source, ResidentCrops) == (spare == 0)
+        steps = read.steps_per_epoch
+        for batch, expected in zip(held.batches(0, steps), read.batches(0, steps), strict=True):
+            assert torch.equal(batch, expected)
 
 
 def stereo_rendition(make_rendition):

@@ -130,9 +130,10 @@ class TrainingOptions:
         patience: epochs without a better score after which training stops.
         loss: term -> what it is; most terms are called like the probe that they look at.
         augmentation: how training examples are changed, in this order; validation's never are.
-        memory_gb: memory of the device (GB of 10^9 bytes) that the training set may take; a larger
-            one is read from its files. None allows half of a GPU's free memory, and none of a
-            computer's, which keeps the files in memory anyway. Batches are the same either way.
+        memory_gb: memory of the device (GB of 10^9 bytes) that the songs of training may take, and
+            beside them those of validation; what does not fit is read from its files. None allows
+            half of a GPU's free memory, and none of a computer's, which keeps the files in memory
+            anyway. Batches are the same either way.
         half_samples: whether the samples of crops of a float32 rendition are rounded to float16
             (11 bits), with which twice as many fit a GPU. Validation hears all bits.
         normalise: ``song`` divides each song by the standard deviation of its mixture, in training

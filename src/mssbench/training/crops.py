@@ -6,6 +6,7 @@ seen. A crop that reaches beyond the end of its song is filled with zeros.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,13 @@ Indices = npt.NDArray[np.int64]
 def generator(seed: int, n: int) -> np.random.Generator:
     """Return the random numbers of the ``n``-th batch or epoch, independent of all others."""
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=(n,))))
+
+
+class Changes(TypedDict, total=False):
+    """How crops differ from plain excerpts; see `Crops`."""
+
+    margin: int
+    half: bool
 
 
 class Crops(ABC):
@@ -125,11 +133,10 @@ class RandomCrops(Crops):
         songs: the songs to cut from.
         samples: length of a crop in samples.
         batch_size: crops in a batch.
-        margin: samples by which crops are longer than that.
-        half: whether float32 samples are rounded to float16.
         voiced_share: probability that a crop lies in a voiced segment.
         steps_per_epoch: batches in an epoch.
         seed: chooses the places.
+        changes: see `Crops`.
 
     Raises:
         UserError: there is no song, or crops shall be voiced and no voiced segment is that long.
@@ -142,13 +149,12 @@ class RandomCrops(Crops):
         samples: int,
         batch_size: int,
         *,
-        margin: int = 0,
-        half: bool = False,
         voiced_share: float = 0.0,
         steps_per_epoch: int,
         seed: int,
+        **changes: Unpack[Changes],
     ) -> None:
-        super().__init__(rendition, songs, samples, batch_size, margin=margin, half=half)
+        super().__init__(rendition, songs, samples, batch_size, **changes)
         self.steps_per_epoch, self.seed, self.voiced_share = steps_per_epoch, seed, voiced_share
         self._ends = self._lengths.cumsum()
         self._places_in = np.maximum(self._lengths - self.length, 0) + 1
@@ -178,8 +184,7 @@ class WindowCrops(Crops):
         samples: length of a window in samples.
         batch_size: windows in a batch.
         seed: chooses each epoch's order; None keeps the songs' own.
-        margin: samples by which a window reaches into the next one.
-        half: whether float32 samples are rounded to float16.
+        changes: see `Crops`; with a margin, windows reach into the next ones.
     """
 
     def __init__(
@@ -189,11 +194,9 @@ class WindowCrops(Crops):
         samples: int,
         batch_size: int,
         seed: int | None = None,
-        *,
-        margin: int = 0,
-        half: bool = False,
+        **changes: Unpack[Changes],
     ) -> None:
-        super().__init__(rendition, songs, samples, batch_size, margin=margin, half=half)
+        super().__init__(rendition, songs, samples, batch_size, **changes)
         windows = -(-self._lengths // samples)
         self._songs = np.repeat(np.arange(len(windows)), windows)
         self._starts = np.concatenate([np.arange(count) * samples for count in windows])
@@ -219,24 +222,18 @@ def make_crops(
     songs: Sequence[RenditionSong],
     batch_size: int,
     seed: int,
-    *,
-    margin: int = 0,
-    half: bool = False,
+    **changes: Unpack[Changes],
 ) -> Crops:
-    """Return the training crops that a configuration asks for.
-
-    They are longer by ``margin`` samples, and float32 samples are rounded to float16 if ``half``.
-    """
+    """Return the training crops that a configuration asks for, with `Crops`'s ``changes``."""
     if isinstance(config, RandomCropsConfig):
         return RandomCrops(
             rendition,
             songs,
             config.samples,
             batch_size,
-            margin=margin,
-            half=half,
             voiced_share=config.voiced_share,
             steps_per_epoch=config.steps_per_epoch,
             seed=seed,
+            **changes,
         )
-    return WindowCrops(rendition, songs, config.samples, batch_size, seed, margin=margin, half=half)
+    return WindowCrops(rendition, songs, config.samples, batch_size, seed, **changes)

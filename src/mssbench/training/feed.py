@@ -47,7 +47,8 @@ class Feed:
         mixing: bool = False,
     ) -> None:
         self.device, self.change, self.ranks = device, change, ranks
-        self.crops, self.source = crops, held or crops
+        self.crops: Crops = crops
+        self.source: Crops | ResidentCrops = held or crops
         self.steps_per_epoch = crops.steps_per_epoch
         self.levels = Levels(crops) if normalise else None
         self.mixing = mixing

@@ -10,7 +10,7 @@ from mssbench.training.config import TrainingConfig
 from mssbench.training.crops import WindowCrops, make_crops
 from mssbench.training.distributed import ALONE, Ranks
 from mssbench.training.feed import Feed, augmented, downmixed
-from mssbench.training.resident import on_device
+from mssbench.training.resident import ResidentCrops, held_bytes, on_device
 
 # More names would hide the rest of a message.
 NAMES_SHOWN = 4
@@ -39,6 +39,7 @@ class Feeds:
         self.rendition, self.channels, self.ranks = rendition, channels, ranks
         self.split = split_songs(rendition, config.split)
         self._feed: Feed | None = None
+        self._validation: Feed | None = None
 
     def training(self, batch_size: int) -> Feed:
         """Return the batches of training; another size takes the place of the one before."""
@@ -47,6 +48,7 @@ class Feeds:
             self._feed = None
             torch.cuda.empty_cache()
             self._feed = self._build(batch_size)
+            self._hold_validation()
         return self._feed
 
     def _build(self, batch_size: int) -> Feed:
@@ -61,7 +63,9 @@ class Feeds:
             margin=longer,
             half=options.half_samples,
         )
-        held = on_device(self.crops, self.device, options.memory_gb)
+        held = on_device(
+            self.crops, self.device, options.memory_gb, taken=memory_of(self._validation)
+        )
         chain = Chain(options.augmentation, seed)
         return Feed(
             self.crops,
@@ -74,7 +78,11 @@ class Feeds:
         )
 
     def validation(self) -> Feed | None:
-        """Return the batches of validation, or None if no song is for it."""
+        """Return the batches of validation, or None if no song is for it.
+
+        They are read from the files until the first batches of training: what memory those leave,
+        the validation songs may take.
+        """
         if not self.split.valid:
             return None
         options = self.options
@@ -82,13 +90,26 @@ class Feeds:
         batch_size = -(-options.batch_size // options.accumulate)
         # Validation hears the whole songs in order, whatever the crops, so that epochs compare.
         windows = WindowCrops(self.rendition, self.split.valid, options.crops.samples, batch_size)
-        return Feed(
+        self._validation = Feed(
             windows,
             self.device,
             downmixed(self.channels),
             normalise=options.normalise == "song",
             ranks=self.ranks,
         )
+        return self._validation
+
+    def _hold_validation(self) -> None:
+        """Hold the validation songs on the device if they fit beside those of training."""
+        feed = self._validation
+        if feed is not None and feed.source is feed.crops:
+            feed.source = on_device(
+                feed.crops,
+                self.device,
+                self.options.memory_gb,
+                taken=memory_of(self._feed),
+                name="validation set",
+            )
 
     def songs(self, n: int) -> str:
         """Return the names of the songs that training batch ``n`` is cut from."""
@@ -96,3 +117,10 @@ class Feeds:
         names = [repr(self.split.train[number].name) for number in sorted(set(numbers.tolist()))]
         more = len(names) - NAMES_SHOWN
         return ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def memory_of(feed: Feed | None) -> int:
+    """Return how much memory of the device a feed's audio takes (bytes)."""
+    if feed is None or not isinstance(feed.source, ResidentCrops):
+        return 0
+    return held_bytes(feed.crops)

@@ -1,4 +1,4 @@
-"""The training set in the memory of the device that trains, where it fits.
+"""The songs of training and validation in the memory of the device that trains, where they fit.
 
 Batches are gathered there by one operation each: no file is read, nothing is copied to a GPU but
 the places of the crops, and no thread has to keep ahead of the training.
@@ -62,7 +62,14 @@ class ResidentCrops:
         return gathered / FULL_SCALE if gathered.dtype == torch.int16 else gathered.float()
 
 
-def on_device(crops: Crops, device: torch.device, memory_gb: float | None) -> Crops | ResidentCrops:
+def on_device(
+    crops: Crops,
+    device: torch.device,
+    memory_gb: float | None,
+    *,
+    taken: int = 0,
+    name: str = "training set",
+) -> Crops | ResidentCrops:
     """Return the crops with their audio held on the device if it fits there, else as they are.
 
     Args:
@@ -71,15 +78,17 @@ def on_device(crops: Crops, device: torch.device, memory_gb: float | None) -> Cr
         memory_gb: memory that the audio may take (GB of 10^9 bytes), of a GPU's at most what is
             free. None allows half of what is free on a GPU, and nothing on a CPU: the system's
             cache holds the mapped files in the same memory.
+        taken: what other audio takes of that memory already (bytes).
+        name: of the crops, for the log.
     """
     if memory_gb is None and device.type != "cuda":
         return crops
-    needed, allowed = held_bytes(crops), allowed_bytes(device, memory_gb)
+    needed, allowed = held_bytes(crops), allowed_bytes(device, memory_gb, taken)
     sizes = f"{needed / GB:.3g} GB, {allowed / GB:.3g} GB of the {device.type}'s memory allowed"
     if needed > allowed:
-        log.info("the training set is read from its files (%s by training.memory_gb)", sizes)
+        log.info("the %s is read from its files (%s by training.memory_gb)", name, sizes)
         return crops
-    log.info("the training set is held in memory (%s)", sizes)
+    log.info("the %s is held in memory (%s)", name, sizes)
     return ResidentCrops(crops, device)
 
 
@@ -91,13 +100,18 @@ def held_bytes(crops: Crops) -> int:
     )
 
 
-def allowed_bytes(device: torch.device, memory_gb: float | None) -> int:
-    """Return how much of the device's memory the training set may take (bytes); see `on_device`."""
-    asked = None if memory_gb is None else int(memory_gb * GB)
+def allowed_bytes(device: torch.device, memory_gb: float | None, taken: int = 0) -> int:
+    """Return how much of the device's memory may be taken beside ``taken`` (bytes).
+
+    See `on_device`.
+    """
+    asked = None if memory_gb is None else int(memory_gb * GB) - taken
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
-        return int(SHARE_OF_FREE_MEMORY * free) if asked is None else min(asked, free)
-    return asked or 0
+        # Half of what would be free if nothing were taken.
+        left = int(SHARE_OF_FREE_MEMORY * (free + taken)) - taken if asked is None else asked
+        return max(0, min(left, free))
+    return max(0, asked or 0)
 
 
 def batches(
