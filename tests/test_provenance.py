@@ -49,6 +49,44 @@ def test_imports_inside_functions_count(package):
     )
 
 
+# Where a statement may stand; each of these places holds an import.
+PLACES = """
+import mssbench.atomic
+class A:
+    async def method(self):
+        async with self:
+            from mssbench import errors
+try:
+    import mssbench.progress
+except* ImportError:
+    import mssbench.validation
+else:
+    import mssbench.workers
+finally:
+    import mssbench.runs
+for _ in ():
+    pass
+else:
+    while True:
+        import mssbench.study
+match 1:
+    case 1:
+        import mssbench.sweeps
+if lambda: 1 if 2 else 3:
+    pass
+elif 2:
+    import mssbench.published
+"""
+
+
+def test_imports_count_wherever_they_stand(package):
+    (package / "places.py").write_text(PLACES)
+    names = ("atomic", "errors", "progress", "validation", "workers", "runs", "study", "sweeps")
+    expected = {f"mssbench.{name}" for name in (*names, "published")}
+    # The package itself is named by "from mssbench import".
+    assert provenance.imports("mssbench.places") - {"mssbench"} == expected
+
+
 def test_comments_do_not_count(package):
     before = source_digest("mssbench.training.loop")
     loop = package / "training" / "loop.py"

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import tokenize
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -54,9 +55,15 @@ def source_digest(*modules: str, without: str = "", length: int = 8) -> str:
 
 def module_file(module: str) -> Path | None:
     """Return the source file of one of the package's modules, or None if it has no such module."""
-    path = PACKAGE.parent.joinpath(*module.split("."))
+    return file_in(PACKAGE, module)
+
+
+@cache
+def file_in(package: Path, module: str) -> Path | None:
+    """Return the source file of a module of ``package``, or None; asked once for each module."""
+    path = package.parent.joinpath(*module.split("."))
     for candidate in (path.with_suffix(".py"), path / "__init__.py"):
-        if candidate.is_file() and candidate.is_relative_to(PACKAGE):
+        if candidate.is_file() and candidate.is_relative_to(package):
             return candidate
     return None
 
@@ -67,7 +74,7 @@ def imports(module: str) -> frozenset[str]:
     file = module_file(module)
     assert file is not None
     names: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in statements(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -75,6 +82,20 @@ def imports(module: str) -> frozenset[str]:
             # "from package import module" names a module behind the import.
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
     return frozenset(name for name in names if module_file(name) is not None)
+
+
+def statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield all statements of a module, and what holds some, as the cases of a ``match`` do.
+
+    No expression holds an import, and there are many more of them.
+    """
+    pending: list[ast.AST] = [tree]
+    while pending:
+        holder = pending.pop()
+        for field in ("body", "orelse", "handlers", "finalbody", "cases"):
+            held = getattr(holder, field, ())
+            yield from held
+            pending.extend(held)
 
 
 @cache

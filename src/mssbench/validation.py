@@ -10,6 +10,9 @@ from mssbench.errors import UserError
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
+# As safe and ten times as fast as the one in Python, which is there where libyaml is not.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 
 def load_yaml(path: Path | str) -> Any:
     """Read a YAML file.
@@ -19,7 +22,7 @@ def load_yaml(path: Path | str) -> Any:
     """
     path = Path(path)
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.load(path.read_text(encoding="utf-8"), LOADER)
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Mapping
+from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -74,10 +75,7 @@ def structure(cls: type[T], value: Any, key: str = "") -> T:
         UserError: a key is unknown or missing, or a value is of the wrong type or out of bounds.
     """
     found = _map(value, key)
-    hints = get_type_hints(cls, include_extras=True)
-    fields = [field for field in dataclasses.fields(cls) if field.init]  # type: ignore[arg-type]
-    names = [field.name for field in fields]
-    needed = [field.name for field in fields if field.default is dataclasses.MISSING]
+    hints, names, needed = _fields(cls)  # type: ignore[arg-type]
     for name in found:
         if name not in names:
             raise UserError(f"unknown key {_join(key, name)!r}; allowed are {', '.join(names)}")
@@ -87,6 +85,15 @@ def structure(cls: type[T], value: Any, key: str = "") -> T:
                 f"the key {_join(key, name)!r} is missing; needed are {', '.join(needed)}"
             )
     return cls(**{name: _value(hints[name], found[name], _join(key, name)) for name in found})
+
+
+@cache
+def _fields(cls: type) -> tuple[dict[str, Any], list[str], list[str]]:
+    """Return the hints of a dataclass, the names of its fields, and of those without a default."""
+    fields = [field for field in dataclasses.fields(cls) if field.init]
+    names = [field.name for field in fields]
+    needed = [field.name for field in fields if field.default is dataclasses.MISSING]
+    return get_type_hints(cls, include_extras=True), names, needed
 
 
 def _value(hint: Any, value: Any, key: str) -> Any:
@@ -135,7 +142,7 @@ def _either(arguments: tuple[Any, ...], value: Any, key: str) -> Any:
 
 def _variant(classes: tuple[type, ...], value: Any, key: str) -> type:
     """Return the class whose literal ``kind``, or else ``name``, the map gives."""
-    hints = {cls: get_type_hints(cls) for cls in classes}
+    hints = {cls: _fields(cls)[0] for cls in classes}
     tag = "kind" if all("kind" in fields for fields in hints.values()) else "name"
     kinds = {get_args(fields[tag])[0]: cls for cls, fields in hints.items()}
     allowed = ", ".join(kinds)
