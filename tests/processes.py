@@ -24,10 +24,10 @@ def free_port():
         return bound.getsockname()[1]
 
 
-def begin(count, work):
+def begin(count, work, machines=1):
     """Fork ``count`` processes that know of each other as torchrun's do; return their numbers.
 
-    Each calls ``work(ranks)``.
+    Each calls ``work(ranks)``. As many of them as of the others are told to be on each machine.
     """
     place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     children = []
@@ -36,7 +36,9 @@ def begin(count, work):
         if child == 0:
             code = 70
             try:
-                numbers = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count}
+                machine, local = divmod(rank, count // machines)
+                numbers = {"RANK": rank, "WORLD_SIZE": count}
+                numbers |= {"LOCAL_RANK": local, "GROUP_RANK": machine}
                 os.environ |= place | {name: str(n) for name, n in numbers.items()}
                 torch.set_num_threads(1)
                 with joined("cpu") as ranks:

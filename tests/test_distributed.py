@@ -28,6 +28,7 @@ from small_runs import (
 )
 
 from mssbench.data.rendition import Rendition
+from mssbench.errors import UserError
 from mssbench.models.registry import build
 
 DROPOUT = {
@@ -185,3 +186,28 @@ def test_a_batch_with_fewer_examples_than_processes_is_refused(rendition, tmp_pa
     assert ends_of(begin(2, work)) == [REFUSED, REFUSED]
     told = capfd.readouterr().err
     assert told.count("training.batch_size is 1, but 2 processes share a batch") == 2
+
+
+def test_what_a_machine_needs_is_made_by_one_process_of_each(tmp_path):
+    def work(ranks):
+        made = ranks.from_machine(
+            lambda: (tmp_path / f"made by {ranks.rank}").touch() or ranks.rank
+        )
+        (tmp_path / f"{ranks.rank} has that of {made}").touch()
+
+    assert ends_of(begin(4, work, machines=2)) == [0] * 4
+    made = ["made by 0", "made by 2"]
+    had = ["0 has that of 0", "1 has that of 0", "2 has that of 2", "3 has that of 2"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted([*made, *had])
+
+
+def test_what_one_machine_refuses_ends_the_processes_of_all(capfd):
+    def work(ranks):
+        def refuse():
+            if ranks.machine == 1:
+                raise UserError("no such folder on this machine")
+
+        ranks.from_machine(refuse)
+
+    assert ends_of(begin(4, work, machines=2)) == [REFUSED] * 4
+    assert capfd.readouterr().err.count("no such folder on this machine") == 4

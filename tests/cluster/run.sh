@@ -5,8 +5,8 @@
 #
 # All happens in namespaces of its own: of processes, so that nothing outlives the tests, however
 # they end; of mounts, so that SLURM finds its files in their usual places and the host's stay as
-# they are; of the network, with the loopback device alone, so that ports are free and a job that
-# needs the internet fails.
+# they are; of the network, so that ports are free and a job that needs the internet fails. Each node
+# has a network of its own within it, see network.py.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -51,7 +51,8 @@ fi
 
 unset SLURM_CONF MLFLOW_TRACKING_URI
 apart=(unshare --pid --fork --kill-child --mount --mount-proc --net)
-needed='mount -t tmpfs cluster /run && mknod /run/gpu c 1 3 && ip link set lo up'
+needed='mount -t tmpfs cluster /run && mknod /run/gpu c 1 3 && ip link set lo up && ip netns add node &&
+    ip link add nodes type bridge && ip link add node type veth peer name eth0 netns node'
 "${apart[@]}" bash -c "$needed" 2>/dev/null ||
     give_up "this machine lets nobody make namespaces, mounts and devices; run it in a container that may"
 [ "$*" != --possible ] || exit 0
@@ -63,8 +64,6 @@ mount -t tmpfs -o mode=755 cluster /run
 mkdir -p /run/slurm/etc /run/home
 mount --bind /run/slurm/etc /etc/slurm
 ip link set lo up
-# SLURM looks up names only where there is an address beside the loopback one.
-ip address add 10.0.0.1/32 dev lo
 # Not the last command, so that this shell stays and takes care of orphans.
 code=0
 "$@" || code=$?

@@ -11,6 +11,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from network import LOGIN_ADDRESS, address_of, connect, on_node
+
 HOME = Path("/run/slurm")
 ETC, LOGS = HOME / "etc", HOME / "logs"
 GPUS_A_NODE = 4
@@ -24,7 +26,7 @@ HOME_OF_JOBS = HOME / "home_of_jobs"
 
 SLURM_CONF = f"""
 ClusterName=test
-SlurmctldHost=localhost(127.0.0.1)
+SlurmctldHost={socket.gethostname()}({LOGIN_ADDRESS})
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
@@ -61,8 +63,8 @@ AccountingStorageHost=127.0.0.1
 AccountingStorageTRES=gres/gpu
 AccountingStoreFlags=job_comment
 GresTypes=gpu
-NodeName=node[1-{len(NODES)}] NodeHostname=localhost NodeAddr=127.0.0.1 \
- Port=[17001-{17000 + len(NODES)}] CPUs=16 RealMemory=200000 Gres=gpu:h200:{GPUS_A_NODE}
+NodeName=node[1-{len(NODES)}] NodeAddr={address_of(f"node[1-{len(NODES)}]")} \
+ CPUs=16 RealMemory=200000 Gres=gpu:h200:{GPUS_A_NODE}
 PartitionName=cpu Nodes=node[1-2] Default=YES MaxTime=1-0 PreemptMode=OFF
 PartitionName=gpu Nodes=node[1-2] MaxTime=1-0 PreemptMode=OFF
 PartitionName=low Nodes=node3 MaxTime=1-0 PriorityTier=1 PreemptMode=REQUEUE
@@ -112,6 +114,7 @@ class Cluster:
         for number in range(GPUS_A_NODE):
             # With plain files in place of devices SLURM leaves CUDA_VISIBLE_DEVICES unset.
             os.mknod(HOME / f"gpu{number}", 0o20666, os.makedev(1, 3))
+        connect(NODES, ETC / "hosts")
         self._configure()
         self._start_munge()
         self._start_database()
@@ -130,7 +133,7 @@ class Cluster:
         wait(lambda: is_open(6817), "slurmctld")
 
     def start_node(self, node):
-        self._start_daemon(node, "slurmd", "-D", "-N", node)
+        self._start_daemon(node, *on_node(node, "slurmd", "-D", "-N", node))
 
     def stop(self):
         """Stop all daemons, and the jobs with them."""

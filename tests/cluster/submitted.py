@@ -135,7 +135,8 @@ def trainings(project):
     found = []
     for process in psutil.process_iter(["cmdline", "cwd"]):
         words = process.info["cmdline"] or []
-        is_mssbench = any(Path(word).name == "mssbench" for word in words[:3])
+        # Behind the interpreter, and behind torchrun's `-u -m`.
+        is_mssbench = any(Path(word).name == "mssbench" for word in words[:4])
         if is_mssbench and "train" in words and process.info["cwd"] == str(project):
             found.append(process)
     return found

@@ -2,10 +2,13 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
 
-from slurm import ACCOUNT, ALLOCATED, GPUS_A_NODE, HOME_OF_JOBS
+import torch
+from safetensors.torch import load_file
+from slurm import ACCOUNT, ALLOCATED, GPUS_A_NODE, HOME_OF_JOBS, run
 from submitted import (
     Workflow,
     accounting,
@@ -13,12 +16,17 @@ from submitted import (
     environment,
     gpus_of,
     of_rule,
+    states,
     tables,
+    trainings,
     without_trainings,
 )
 from test_pipeline import RESULTS
 
 from mssbench.data.scratch import PREFIX
+
+# What a site adds to the profile for a training on two nodes, each with a GPU.
+TWO_NODES = ("    gpu: 1\n", '    gpu: 0\n    nodes: 2\n    gres: "gpu:h200:1"\n')
 
 
 def mssbench_cluster(action, project):
@@ -86,15 +94,63 @@ def test_songs_were_copied_to_the_node_and_are_gone(study):
     assert list((study / "tmp").glob(f"{PREFIX}*")) == []
 
 
-def test_a_training_on_several_gpus_starts_torchrun_in_its_job(study, tmp_path):
+def trained_anew(study, folder, *edits):
+    """Train a model of the study once more, in a copy with another profile.
+
+    Returns the project, what is beside the weights that the study has, and what is beside its own.
+    """
     (trained,) = (study / RESULTS / "train").glob("htmd_net-*")
-    project = without_trainings(study, tmp_path / "copy", ["htmd_net"])
-    edit_profile(project, "    gpu: 1\n", "    gpu: 2\n")
-    weights = trained.relative_to(study) / "model.safetensors"
-    Workflow(project, str(weights)).start().finish()
+    project = without_trainings(study, folder, ["htmd_net"])
+    for before, after in edits:
+        edit_profile(project, before, after)
+    own = project / trained.relative_to(study)
+    Workflow(project, str(own.relative_to(project) / "model.safetensors")).start().finish()
+    return project, trained, own
+
+
+def test_a_training_on_several_gpus_starts_torchrun_in_its_job(study, tmp_path):
+    project, _, own = trained_anew(study, tmp_path / "copy", ("    gpu: 1\n", "    gpu: 2\n"))
     (job,) = of_rule(project, "train")
     assert (job["State"], gpus_of(job)) == ("COMPLETED", 2)
-    assert json.loads((project / weights).with_name("run.json").read_text())["processes"] == 2
+    assert json.loads((own / "run.json").read_text())["processes"] == 2
+
+
+def test_a_training_on_several_nodes_is_one_job_that_trains_as_one_process(study, tmp_path):
+    project, alone, own = trained_anew(study, tmp_path / "copy", TWO_NODES)
+    (job,) = of_rule(project, "train")
+    assert (job["State"], job["NodeList"], gpus_of(job)) == ("COMPLETED", "node[1-2]", 2)
+    # A step of its own, with a torchrun on each node.
+    steps = run("sacct", "-n", "-P", "-oJobID,NNodes,NTasks,State", "-j", job["JobID"])
+    assert f"{job['JobID']}.1|2|2|COMPLETED" in steps.splitlines()
+    assert json.loads((own / "run.json").read_text())["processes"] == 2
+    expected, weights = (load_file(folder / "model.safetensors") for folder in (alone, own))
+    assert weights.keys() == expected.keys()
+    for name, values in expected.items():
+        torch.testing.assert_close(weights[name], values, rtol=1e-2, atol=1e-4)
+    assert list((project / "tmp").glob(f"{PREFIX}*")) == []
+
+
+def test_a_training_on_several_nodes_that_one_is_asked_to_stop_goes_on_in_the_next_job(
+    study, tmp_path
+):
+    project = without_trainings(study, tmp_path / "copy", ["wave_u_net"])
+    edit_profile(project, *TWO_NODES)
+    (trained,) = (study / RESULTS / "train").glob("wave_u_net-*")
+    weights = trained.relative_to(study) / "model.safetensors"
+    workflow = Workflow(project, str(weights)).start()
+    _, job = workflow.running_training()
+    processes = {process.environ()["SLURMD_NODENAME"]: process for process in trainings(project)}
+    assert set(processes) == {"node1", "node2"}
+    processes["node2"].send_signal(signal.SIGTERM)
+    workflow.finish()
+    assert states(project) == ["FAILED", "COMPLETED"]
+    assert of_rule(project, "train")[0]["JobID"] == job
+    assert not trainings(project)
+    # A file an attempt.
+    logs = (project / RESULTS / "logs" / "train").glob("wave_u_net-*.log")
+    said = "".join(log.read_text() for log in logs)
+    assert "run the same command again to continue" in said
+    assert "continuing after step" in said
 
 
 def test_what_jobs_used_is_told_by_rule(study):

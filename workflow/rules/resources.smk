@@ -42,3 +42,15 @@ def scoring_memory(wildcards, attempt, threads):
     scoring = SCORED[wildcards.scored].config["scoring"]
     ours = scoring.get("engine", "museval") == "bss_eval"
     return (2500 if ours else 6500) * threads * attempt
+
+
+def check_nodes():
+    """Refuse GPUs that the SLURM plugin asks for in vain, before a job waits for them in the queue."""
+    asked = workflow.get_rule("train").resources
+    nodes, gpu = (asked[name].raw for name in ("nodes", "gpu"))
+    # The plugin counts `gpu` over all nodes of a job, and then asks for all of them on one.
+    if str(nodes) != "1" and not callable(gpu) and str(gpu) != "0":
+        raise WorkflowError(
+            f"set-resources of train has nodes: {nodes} with gpu: {gpu}; on several nodes give "
+            "gpu: 0 and the GPUs of each node as gres, such as gres: gpu:a100:4"
+        )

@@ -47,6 +47,9 @@ rule train:
     threads: 1
     resources:
         gpu=gpus,
+        # Several for one training, and their GPUs, as a cluster's profile says.
+        nodes=1,
+        gres="",
         mem_mb=memory(8000),
         runtime=1440,
         # Not scarce, but told to the command as the runtime is.
@@ -65,7 +68,9 @@ rule train:
         initial=lambda wildcards, input: initial_options(
             wildcards.trained, input.initial
         ),
-        # A function of the input repeats no job: to join a sweep changes no weights.
+        # Functions of the input repeat no job: where the project lies, and to join a sweep, changes
+        # no weights.
+        start=lambda wildcards, input: str(WORKFLOW / "start_training.sh"),
         sweep=lambda wildcards, input: sweep_options(wildcards.trained),
         # The stretched songs do not stay, so the weights answer for the code that made them.
         code=lambda wildcards: model_code(
@@ -79,17 +84,16 @@ rule train:
         ),
     message:
         "Training {wildcards.trained}"
-    # By resources, as params name what is trained: neither the number of GPUs nor the time that a
-    # job may take nor where its songs lie changes that. The budget leaves a twentieth of the runtime for saving.
+    # By resources, as params name what is trained: neither the number of nodes and GPUs nor the time
+    # that a job may take nor where its songs lie changes that. The budget leaves a twentieth of the
+    # runtime for saving.
     shell:
-        "start=mssbench; budget=; scratch=();"
-        " if [ {resources.gpu} -gt 1 ]; then"
-        " start='torchrun --standalone --nproc-per-node {resources.gpu}"
-        " --signals-to-handle SIGTERM,SIGINT,SIGUSR1 -m -- mssbench'; fi;"
+        "budget=; scratch=();"
         " if [ {resources.retries} -gt 0 ]; then"
         ' budget="--budget $(( {resources.runtime} * 57 ))"; fi;'
         " if [ {resources.scratch} -gt 0 ]; then scratch=(--scratch {resources.tmpdir:q}); fi;"
-        ' $start train $budget "${{scratch[@]}}"'
+        ' bash {params.start:q} {resources.nodes} {resources.gpu} "{resources.gres}"'
+        ' mssbench train $budget "${{scratch[@]}}"'
         " --config {params.config:q} --rendition {params.songs}"
         " {params.initial}"
         " --checkpoints {params.checkpoints} --device {params.device} --threads {threads}"
@@ -97,3 +101,6 @@ rule train:
         " {params.sweep}"
         " --out-weights {output.weights} --out-history {output.history} --out-run {output.run}"
         " --log {log}"
+
+
+check_nodes()

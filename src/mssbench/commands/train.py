@@ -165,18 +165,18 @@ def near(
 ) -> Iterator["Rendition"]:
     """Yield the rendition, its training songs on ``scratch`` while the block lasts, if so asked.
 
-    One of the processes that train together copies them for all.
+    On each machine, one of the processes that train together copies them for all of it.
     """
     from mssbench.data.scratch import copy_songs, lying_in
 
     if scratch is None:
         yield rendition
         return
-    folder = ranks.from_first(lambda: copy_songs(rendition, scratch, should_stop))
+    folder = ranks.from_machine(lambda: copy_songs(rendition, scratch, should_stop))
     try:
         yield lying_in(rendition, folder)
     finally:
-        if folder is not None and ranks.is_first:
+        if folder is not None and ranks.is_first_of_machine:
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -25,18 +25,26 @@ class Ranks:
     Args:
         rank: number of this process.
         count: how many there are; one needs no other and no message.
+        local: number of this process among those of its machine.
+        machine: number of its machine.
 
     Attributes:
         together: whether layers that look across the batch look across all processes.
     """
 
-    def __init__(self, rank: int = 0, count: int = 1) -> None:
+    def __init__(self, rank: int = 0, count: int = 1, local: int = 0, machine: int = 0) -> None:
         self.rank, self.count, self.together = rank, count, count > 1
+        self.local, self.machine = local, machine
 
     @property
     def is_first(self) -> bool:
         """Whether this process is the one that writes and tells."""
         return self.rank == 0
+
+    @property
+    def is_first_of_machine(self) -> bool:
+        """Whether this process is the one that does what each machine needs once."""
+        return self.local == 0
 
     @contextmanager
     def apart(self) -> Iterator[None]:
@@ -92,6 +100,27 @@ class Ranks:
             raise UserError(mistake)
         return result
 
+    def from_machine(self, work: Callable[[], T]) -> T:
+        """Return what ``work`` returns in the first process of this machine.
+
+        Raises:
+            UserError: ``work`` did, on any machine.
+        """
+        if self.count == 1:
+            return work()
+        told: tuple[int, Any, str | None] | None = None
+        if self.is_first_of_machine:
+            try:
+                told = (self.machine, work(), None)
+            except UserError as error:
+                told = (self.machine, None, str(error))
+        answers = [answer for answer in self.gather(told) if answer is not None]
+        for _, _, mistake in answers:
+            if mistake is not None:
+                raise UserError(mistake)
+        (result,) = [result for machine, result, _ in answers if machine == self.machine]
+        return result
+
 
 ALONE = Ranks()
 
@@ -112,8 +141,9 @@ def joined(device: str) -> Iterator[Ranks]:
     if count == 1:
         yield ALONE
         return
+    local, machine = (int(os.environ.get(name, "0")) for name in ("LOCAL_RANK", "GROUP_RANK"))
     if device == "cuda":
-        local, found = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+        found = torch.cuda.device_count()
         if local >= found:
             raise UserError(
                 f"process {local} of this machine has no GPU of its own: torch finds {found}; "
@@ -123,7 +153,7 @@ def joined(device: str) -> Iterator[Ranks]:
     # What is agreed between two steps goes by gloo, past the GPU.
     distributed.init_process_group("cpu:gloo,cuda:nccl" if device == "cuda" else "gloo")
     try:
-        yield Ranks(distributed.get_rank(), count)
+        yield Ranks(distributed.get_rank(), count, local, machine)
     finally:
         distributed.destroy_process_group()
 
