@@ -1,23 +1,14 @@
 """``mssbench separate``: separate songs of a rendition, or recordings of one's own."""
 
 import argparse
-import logging
-import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mssbench.atomic import write_json
 from mssbench.commands.options import choose_device, positive, read_config
 from mssbench.errors import UserError
-from mssbench.progress import track
 
 if TYPE_CHECKING:
     from mssbench.data.rendition import Rendition, RenditionSong
-    from mssbench.models.base import Model
-    from mssbench.separation import SeparationConfig
-
-log = logging.getLogger(__name__)
 
 # What a configuration must have; a trained model's has what it was trained with, too.
 PARTS = ("rendition", "model", "separation")
@@ -118,12 +109,16 @@ def run(args: argparse.Namespace) -> None:
 def separate_rendition(args: argparse.Namespace) -> None:
     """Separate the test songs, or those held out from training, and write what was made last.
 
+    What an attempt before has left undone is done, where it was one of the same.
+
     Raises:
         UserError: configuration, rendition, weights or device do not fit each other.
     """
     import torch
 
+    from mssbench.commands.separate_songs import separate_songs
     from mssbench.data.rendition import Rendition
+    from mssbench.kept_songs import KeptSongs, made_from
     from mssbench.models.base import Separator
     from mssbench.models.weights import load_model
     from mssbench.separation import SeparationConfig
@@ -151,8 +146,18 @@ def separate_rendition(args: argparse.Namespace) -> None:
     for leftover in args.out.parent.glob("*/.*.partial.wav"):
         leftover.unlink()  # of a killed run
     normalise = config.get("training", {}).get("normalise") == "song"
+    kept = KeptSongs(
+        args.out.parent, made_from(config, args.weights, rendition, device, args.threads)
+    )
     separate_songs(
-        model, rendition, songs, separation, args.out, device=device, normalise=normalise
+        model,
+        rendition,
+        songs,
+        separation,
+        args.out,
+        kept=kept,
+        device=device,
+        normalise=normalise,
     )
 
 
@@ -201,51 +206,3 @@ def chosen_songs(
             f"{manifest} has no song of the subset {subset}; give a data set that has some"
         )
     return songs
-
-
-def separate_songs(
-    model: "Model",
-    rendition: "Rendition",
-    songs: Sequence["RenditionSong"],
-    separation: "SeparationConfig",
-    out: Path,
-    *,
-    device: str,
-    normalise: bool,
-) -> None:
-    """Write the estimates of each song, then the list of them.
-
-    Raises:
-        UserError: the disk has too little space, or the model does not suit the audio.
-    """
-    from mssbench.data.disk import require_free
-    from mssbench.estimate_files import sha256, write_estimates
-    from mssbench.separation import separate_song, targets_of
-
-    targets, samples = targets_of(model), sum(song.samples for song in songs)
-    require_free(out.parent, 4 * samples * rendition.channel_count * len(targets), "separating")
-    entries = []
-    start = time.monotonic()
-    for song in track(songs, "separate", len(songs)):
-        files = {target: f"{song.name}/{target}.wav" for target in targets}
-        stems = rendition.audio(song)
-        blocks = separate_song(model, stems, rendition.stems, separation, normalise=normalise)
-        paths = {target: out.parent / file for target, file in files.items()}
-        write_estimates(blocks, paths, rendition.rate, rendition.channel_count, song.samples)
-        sums = {target: sha256(path) for target, path in paths.items()}
-        entries.append({"name": song.name, "files": files, "sha256": sums, "samples": song.samples})
-    seconds = time.monotonic() - start
-    realtime_factor = seconds * rendition.rate / samples
-    write_json(
-        out,
-        {
-            "songs": entries,
-            "targets": targets,
-            "rate": rendition.rate,
-            "device": device,
-            # Of reading, separating and writing; a factor below 1 is faster than listening.
-            "seconds": round(seconds, 3),
-            "realtime_factor": round(realtime_factor, 6),
-        },
-    )
-    log.info("%s: %d songs in %.3g times their length", out, len(songs), realtime_factor)
