@@ -36,7 +36,6 @@ class Planned:
         rule: its rule.
         threads: the cores that it asks for.
         gpus: the GPUs that it asks for.
-        limit: how long the rule lets it run (minutes); None where it does not say.
         config: its part of the configuration; empty where it has none.
         needs: names of the jobs whose files it reads.
     """
@@ -45,7 +44,6 @@ class Planned:
     rule: str
     threads: int
     gpus: int
-    limit: int | None
     config: dict[str, Any]
     needs: tuple[str, ...]
 
@@ -82,7 +80,6 @@ def planned(job: Any, needs: list[Any]) -> Planned:
         rule=job.rule.name,
         threads=job.threads,
         gpus=job.resources.get("gpu", 0),
-        limit=job.resources.get("runtime"),
         config=config_of(job, needs),
         needs=tuple(name_of(other) for other in needs),
     )

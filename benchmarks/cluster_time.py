@@ -12,6 +12,7 @@ import argparse
 from collections import defaultdict
 from collections.abc import Iterable
 
+from cluster_attempts import Profile
 from cluster_jobs import Planned, plan
 from cluster_rates import Assumed, Durations
 from cluster_schedule import Job, critical_path, simulate, work
@@ -52,6 +53,7 @@ def main() -> None:
     durations = Durations(Assumed(args.gpu_speedup))
     jobs = [timed(job, durations, args.separate_on_gpu) for job in planned]
     print_rules(planned, jobs)
+    print_attempts(planned, jobs, durations.assumed.test_songs)
     print_clusters(jobs, args.gpus, args.cores, args.longest_first)
     print_path(jobs)
 
@@ -73,17 +75,33 @@ def timed(job: Planned, durations: Durations, separate_on_gpu: bool = False) -> 
 
 def print_rules(planned: list[Planned], jobs: list[Job]) -> None:
     """Print how many jobs each rule has and how long they are."""
-    table("rule | jobs | on | hours of all | of the longest | longer than the rule's runtime")
+    table("rule | jobs | on | hours of all | of the longest")
     by_rule: dict[str, list[tuple[Planned, Job]]] = defaultdict(list)
     for asked, job in zip(planned, jobs, strict=True):
         by_rule[asked.rule].append((asked, job))
     for rule, found in sorted(by_rule.items(), key=lambda item: -hours(j for _, j in item[1])):
-        late = sum(job.seconds > 60 * asked.limit for asked, job in found if asked.limit)
         places = {" ".join(f"{n} {pool}" for pool, n in job.takes.items()) for _, job in found}
         longest = max(job.seconds for _, job in found) / HOUR
         total = hours(job for _, job in found)
         where = " or ".join(sorted(places))
-        print(f"| {rule} | {len(found)} | {where} | {total:,.1f} | {longest:,.2f} | {late} |")
+        print(f"| {rule} | {len(found)} | {where} | {total:,.1f} | {longest:,.2f} |")
+
+
+def print_attempts(planned: list[Planned], jobs: list[Job], songs: int) -> None:
+    """Print how often profiles/slurm submits the jobs of each rule, of ``songs`` songs each."""
+    profile = Profile.read()
+    table("rule | jobs | of more than one attempt | attempts of the longest | jobs of too few")
+    # What is ended goes on with the song, but for trainings: they save just before.
+    pieces = {"train": None, "separate": songs, "score": songs}
+    for rule, count in pieces.items():
+        lengths = [
+            job.seconds for asked, job in zip(planned, jobs, strict=True) if asked.rule == rule
+        ]
+        found = [profile.needed(rule, s, s / count if count else 0.0) for s in lengths]
+        enough = [attempts for attempts in found if attempts is not None]
+        more = sum(attempts != 1 for attempts in found)
+        few = len(found) - len(enough)
+        print(f"| {rule} | {len(found)} | {more} | {max(enough, default=0)} | {few} |")
 
 
 def print_clusters(jobs: list[Job], gpus: list[int], cores: int, longest_first: bool) -> None:

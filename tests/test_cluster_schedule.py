@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
+from cluster_attempts import Profile
 from cluster_schedule import Job, critical_path, simulate, work
 
 LARGEST = 3
@@ -101,3 +102,28 @@ def test_jobs_that_can_never_begin_are_named():
     circle = [Job("a", 1, {"gpu": 1}, ("b",)), Job("b", 1, {"gpu": 1}, ("a",))]
     with pytest.raises(ValueError, match="never begin: a, b"):
         simulate(circle, {"gpu": 1})
+
+
+HOUR = 3600
+DAYS = Profile(3, {"train": 1440, "separate": "min(360 * attempt, 600)"})
+
+
+def test_a_training_takes_as_many_attempts_as_its_time_fills():
+    times = (1, 24, 25, 48, 72, 73)
+    assert [DAYS.needed("train", hours * HOUR) for hours in times] == [1, 1, 2, 2, 3, None]
+
+
+def test_a_separation_goes_on_with_the_song_that_the_attempt_before_did_not_finish():
+    # Attempts of 6, 10 and 10 h: one song of 4 h, then two, then two.
+    songs = {count: DAYS.needed("separate", 4 * count * HOUR, 4 * HOUR) for count in range(1, 7)}
+    assert songs == {1: 1, 2: 2, 3: 2, 4: 3, 5: 3, 6: None}
+
+
+def test_a_song_longer_than_any_attempt_is_never_separated():
+    assert DAYS.needed("separate", 11 * HOUR, 11 * HOUR) is None
+
+
+def test_the_profile_of_the_project_can_be_read():
+    profile = Profile.read()
+    assert profile.attempts > 1
+    assert [profile.limit(rule, 1) > 0 for rule in ("train", "separate", "score")] == [True] * 3
