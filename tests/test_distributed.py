@@ -1,6 +1,7 @@
 """Two processes or more that train one model by torch.distributed, on CPUs."""
 
 import os
+import time
 
 import pytest
 import torch
@@ -30,6 +31,7 @@ from small_runs import (
 from mssbench.data.rendition import Rendition
 from mssbench.errors import UserError
 from mssbench.models.registry import build
+from mssbench.training import checkpoint
 
 DROPOUT = {
     "name": "spectrogram_u_net",
@@ -124,6 +126,29 @@ def test_one_process_asked_to_stop_stops_all_and_they_end_as_if_it_had_not(
     assert ends_of(begin(2, trained(config, rendition, checkpoints, results))) == [0, 0]
     stopped = [torch.load(results / f"{rank}.pt") for rank in range(2)]
     assert_equal_on_all([*stopped, *run_together(2, config, rendition, tmp_path / "whole")])
+
+
+def test_no_process_that_stops_ends_before_the_state_is_written(rendition, tmp_path, monkeypatch):
+    checkpoints, results = tmp_path / "checkpoints", tmp_path / "results"
+    save = checkpoint.save
+
+    def save_slowly(*state):
+        time.sleep(0.5)
+        save(*state)
+
+    monkeypatch.setattr(checkpoint, "save", save_slowly)
+    train = trained(configuration(U_NET), rendition, checkpoints, results, lambda _: stop_after(2))
+
+    def work(ranks):
+        try:
+            train(ranks)
+        finally:
+            found = list(checkpoints.glob("checkpoint-*"))
+            (tmp_path / f"{ranks.rank} has seen {len(found)}").touch()
+
+    assert ends_of(begin(2, work)) == [STOPPED, STOPPED]
+    seen = sorted(file.name for file in tmp_path.glob("* has seen *"))
+    assert seen == ["0 has seen 1", "1 has seen 1"]
 
 
 def test_a_killed_process_ends_all_and_they_continue_from_the_checkpoint(rendition, tmp_path):

@@ -78,6 +78,8 @@ class Keeper:
         if stop or due:
             self.save(state)
         if stop:
+            # All stay until it is written: where one process has ended, torchrun ends the others.
+            self.ranks.from_first(lambda: None)
             raise Interrupted(
                 f"after step {state.step}, in epoch {state.epoch + 1}; the state is in "
                 f"{self.folder}: run the same command again to continue"
