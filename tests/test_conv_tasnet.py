@@ -6,6 +6,7 @@ import torch
 from mssbench.errors import UserError
 from mssbench.models.conv_tasnet import ConvTasNet
 from mssbench.models.conv_tasnet_music import ConvTasNetMusic
+from mssbench.models.framing import analysed, synthesised
 from mssbench.models.registry import parameter_count
 from mssbench.training.losses import negative_si_sdr
 
@@ -122,7 +123,7 @@ def test_the_blocks_reach_as_far_as_their_dilations():
     model = make(ConvTasNetMusic, **SMALL)
     for block in model.masks.blocks:
         block.norm1 = block.norm2 = torch.nn.Identity()
-        block.forward = lambda frames, _, block=block: block.layered(frames)
+        block.forward = lambda state, _, block=block: block.layered(state)
     encoded = noise(1, 16, 101).requires_grad_()
     model.masks(encoded)[..., 50].sum().backward()
     heard = encoded.grad[0].abs().sum(0).nonzero().flatten().tolist()
@@ -132,7 +133,7 @@ def test_the_blocks_reach_as_far_as_their_dilations():
 
 def test_masks_of_the_original_lie_between_0_and_1_and_those_for_music_above_0():
     original, music = make(ConvTasNet, **SMALL, Sc=5), make(ConvTasNetMusic, **SMALL)
-    masks = original.masks(50 * noise(2, 16, 40))
+    masks = original.masks(original.skips(50 * noise(2, 16, 40)))
     assert masks.shape == (2, 2, 16, 40)
     assert 0 <= masks.min() < masks.max() <= 1
     masks = music.masks(50 * noise(2, 16, 40))
@@ -155,6 +156,34 @@ def test_initial_weights_for_music_are_xavier_normal_even_in_the_norms():
 def test_filters_of_unsuitable_lengths_are_refused(cls, letter, value, fault):
     with pytest.raises(ValueError, match=f"{letter} is {value}; it must be {fault}"):
         cls(**{**SMALL, letter: value})
+
+
+@pytest.mark.parametrize("frames", [1, 7, 1000])
+def test_masking_part_by_part_is_masking_as_a_whole(monkeypatch, frames):
+    monkeypatch.setattr("mssbench.models.framing.PART", frames)
+    model = make(ConvTasNet, **SMALL, Sc=5, channels=2)
+    mixture = noise(2, 2, 333)
+    whole = model(mixture)["final"]
+    with torch.inference_mode():
+        torch.testing.assert_close(model(mixture)["final"], whole.detach())
+
+
+@pytest.mark.parametrize("padding", [0, 4])
+def test_matrix_products_are_the_layers_of_the_front_end(monkeypatch, padding):
+    torch.manual_seed(0)
+    encoder = torch.nn.Conv1d(2, 6, 8, stride=4, padding=padding, bias=False)
+    decoder = torch.nn.ConvTranspose1d(6, 2, 8, stride=4, padding=padding, bias=False)
+    mixture = noise(3, 2, 40).requires_grad_()
+
+    def through():
+        signal = synthesised([analysed(mixture, encoder).unsqueeze(1)], decoder)
+        of = [mixture, encoder.weight, decoder.weight]
+        return signal, *torch.autograd.grad(signal.square().sum(), of)
+
+    products = through()
+    monkeypatch.setattr("mssbench.models.framing.by_rows", lambda _: False)
+    for ours, theirs in zip(products, through(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
 def test_an_empty_mixture_is_refused():

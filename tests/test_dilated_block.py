@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mssbench.models.dilated_block import DilatedBlock
+from mssbench.models.dilated_block import DilatedBlock, spare_memory
 from mssbench.models.normalisation import CumulativeNorm, FrameNorm, GlobalNorm
 
 
@@ -16,20 +16,33 @@ def make(cls, **params):
     return cls(**params)
 
 
-@pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize(("frames", "dilation", "taps"), [(23, 2, 3), (9, 3, 5), (3, 8, 3)])
-def test_a_fused_block_is_its_layers_one_after_the_other(monkeypatch, bias, frames, dilation, taps):
-    # So small that the channels are worked on in parts, the last one smaller.
-    monkeypatch.setattr("mssbench.models.fused_block.TILE", 4 * frames)
-    block = make(DilatedBlock, B=4, H=6, outputs=7, P=taps, dilation=dilation, bias=bias).double()
+def drawn(block):
+    """Give a block weights that are far from those it begins with."""
     for weights in block.parameters():
         torch.nn.init.normal_(weights)
     for activation in (block.activation1, block.activation2):
         torch.nn.init.uniform_(activation.weight, 0.1, 2)
     torch.nn.init.zeros_(block.norm1.weight[:1].detach())
-    sequence = noise(2, 4, frames, dtype=torch.double).requires_grad_()
-    of = [sequence, *block.parameters()]
-    fused, layered = block.fused(sequence), block.layered(sequence)
+    return block
+
+
+@pytest.mark.parametrize(("channels", "outputs"), [(9, 9), (4, 4), (9, 5)])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(
+    "shape",
+    [(23, 2, 3, 4), (23, 5, 3, 4), (9, 3, 5, 2), (3, 8, 3, 1), (1, 1, 3, 1), (9, 1, 1, 4)],
+)
+def test_a_fused_block_is_its_layers_one_after_the_other(
+    monkeypatch, channels, outputs, bias, shape
+):
+    frames, dilation, taps, tile = shape
+    # So small that the frames are worked on in parts, the last one smaller.
+    monkeypatch.setattr("mssbench.models.fused_parts.TILE", 6 * tile)
+    sizes = {"B": 4, "H": 6, "outputs": outputs, "P": taps, "dilation": dilation}
+    block = drawn(make(DilatedBlock, **sizes, bias=bias).double())
+    state = noise(2, frames, channels, dtype=torch.double).requires_grad_()
+    of = [state, *block.parameters()]
+    fused, layered = block.fused(state), block.layered(state)
     torch.testing.assert_close(fused, layered)
     gradient = noise(*fused.shape, dtype=torch.double)
     for ours, theirs in zip(
@@ -39,26 +52,44 @@ def test_a_fused_block_is_its_layers_one_after_the_other(monkeypatch, bias, fram
     ):
         torch.testing.assert_close(ours, theirs)
     with torch.inference_mode():
-        spare = sequence.new_empty(6, frames)
-        torch.testing.assert_close(block.fused(sequence, spare), layered.detach())
+        spare = spare_memory(state, 6)
+        torch.testing.assert_close(block.fused(state, spare), layered.detach())
+
+
+@pytest.mark.parametrize("onednn", [True, False])
+def test_a_fused_block_in_single_precision_differs_by_rounding_alone(monkeypatch, onednn):
+    if not onednn:
+        monkeypatch.setattr("mssbench.models.products.POINTWISE", None)
+    monkeypatch.setattr("mssbench.models.fused_parts.TILE", 32 * 100)
+    block = drawn(make(DilatedBlock, B=16, H=32, outputs=24, P=3, dilation=4, bias=True))
+    state = noise(1, 333, 24).requires_grad_()
+    gradient = noise(1, 333, 24, seed=3)
+    fused = block.fused(state)
+    ours = torch.autograd.grad(fused, [state, *block.parameters()], gradient)
+    block.double()
+    exact = state.detach().double().requires_grad_()
+    layered = block.layered(exact)
+    theirs = torch.autograd.grad(layered, [exact, *block.parameters()], gradient.double())
+    for own, other in zip((fused, *ours), (layered, *theirs), strict=True):
+        assert (own - other).abs().max() < 1e-5 * other.abs().max()
 
 
 @pytest.mark.parametrize("slope", [0.0, -0.5])
 def test_a_block_may_learn_slopes_that_cannot_be_undone(slope):
     block = make(DilatedBlock, B=4, H=6, outputs=4, P=3, dilation=1, bias=True)
     torch.nn.init.constant_(block.activation2.weight, slope)
-    sequence = noise(1, 4, 9)
-    block(sequence).square().sum().backward()
-    torch.testing.assert_close(block(sequence), block.layered(sequence))
+    state = noise(1, 9, 4)
+    block(state).square().sum().backward()
+    torch.testing.assert_close(block(state), block.layered(state))
     assert all(weights.grad.isfinite().all() for weights in block.parameters())
 
 
 def test_a_fused_block_leaves_frozen_weights_alone():
     block = make(DilatedBlock, B=4, H=6, outputs=4, P=3, dilation=1, bias=True)
     block.requires_grad_(False)
-    sequence = noise(1, 4, 9).requires_grad_()
-    block(sequence).sum().backward()
-    assert sequence.grad.any()
+    state = noise(1, 9, 4).requires_grad_()
+    block(state).sum().backward()
+    assert state.grad.any()
     assert all(weights.grad is None for weights in block.parameters())
 
 

@@ -18,6 +18,11 @@ SMALL = {
     },
     "conv_tasnet_3x9": {"N": 8, "B": 4, "H": 8, "X": 2},
     "wave_u_net": {"levels": 3, "filters": 2},
+    "conv_tasnet": {"N": 16, "L": 8, "B": 6, "H": 12, "Sc": 5, "X": 3, "R": 2},
+    "conv_tasnet_music": {
+        "channels": 1,
+        **{"N": 16, "L": 8, "B": 6, "H": 12, "X": 3, "R": 2},
+    },
 }
 
 

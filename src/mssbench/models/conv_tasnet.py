@@ -9,9 +9,11 @@ from torch.nn.functional import pad
 from mssbench.models.base import Separator, Variant
 from mssbench.models.dilated_block import DilatedBlock, spare_memory
 from mssbench.models.filter_bands import FilterGroup
+from mssbench.models.framing import analysed, parts, synthesised
 from mssbench.models.initialisation import glorot_uniform
 from mssbench.models.masking import MaskingModule
 from mssbench.models.normalisation import CumulativeNorm, GlobalNorm
+from mssbench.models.products import pointwise
 
 LETTERS = ("N", "L", "B", "H", "Sc", "P", "X", "R")
 TABLE = (
@@ -104,7 +106,7 @@ class ConvTasNet(Separator):
         self.targets = targets
         self.channels = channels
         self.hop = L // 2
-        self.residual_channels, self.hidden_channels = B, H
+        self.hidden_channels = H
         self.squash = torch.sigmoid if mask == "sigmoid" else torch.relu
         # A hop of zeros at both ends, so that every sample lies in two frames.
         self.encoder = nn.Conv1d(channels, N, L, stride=self.hop, padding=self.hop, bias=False)
@@ -127,27 +129,33 @@ class ConvTasNet(Separator):
         """Return the encoder's filters, as `mssbench.models.filter_bands` asks for them."""
         return [FilterGroup("", self.encoder.weight, rate)]
 
-    def masks(self, encoded: Tensor) -> Tensor:
-        """Return the masks (batch, targets, N, frames) for an encoded mixture."""
-        frames = self.bottleneck(encoded)
-        spare = spare_memory(frames, self.hidden_channels)
-        skips: Tensor | None = None
+    def skips(self, encoded: Tensor) -> Tensor:
+        """Return the sum of the skip paths (batch, frames, Sc) for (batch, N, frames)."""
+        norm, convolution = self.bottleneck
+        frames = pointwise(norm(encoded), convolution).transpose(1, 2)
+        # The sum begins with zeros.
+        state = pad(frames, (0, self.skip_channels))
+        spare = spare_memory(state, self.hidden_channels)
         for block in self.blocks:
-            output = block(frames, spare)
-            skip = output[:, -self.skip_channels :]
-            skips = skip if skips is None else skips + skip
-            if block is not self.blocks[-1]:
-                frames = frames + output[:, : self.residual_channels]
-        return self.squash(self.mask(skips)).unflatten(1, (len(self.targets), -1))
+            state = block(state, spare)
+        return state[..., -self.skip_channels :]
+
+    def masks(self, skips: Tensor) -> Tensor:
+        """Return the masks (batch, targets, N, frames) for the skips of some frames."""
+        activation, convolution = self.mask
+        masks = self.squash(pointwise(activation(skips.transpose(1, 2)), convolution))
+        return masks.unflatten(1, (len(self.targets), -1))
 
     def forward(self, mixture: Tensor) -> dict[str, Tensor]:
         """Map (batch, channels, samples) to ``final``, (batch, targets, channels, samples)."""
         self.check(mixture)
         samples = mixture.shape[-1]
-        encoded = self.encoder(pad(mixture, (0, -samples % self.hop)))
-        masked = self.masks(encoded) * encoded.unsqueeze(1)
-        decoded: Tensor = self.decoder(masked.flatten(0, 1))
-        return {"final": decoded.unflatten(0, masked.shape[:2])[..., :samples]}
+        encoded = analysed(pad(mixture, (0, -samples % self.hop)), self.encoder)
+        skips = self.skips(encoded)
+        masked = (
+            self.masks(skips[:, part]) * encoded[..., part].unsqueeze(1) for part in parts(encoded)
+        )
+        return {"final": synthesised(masked, self.decoder)[..., :samples]}
 
 
 class ConvTasNet3x9(Separator):

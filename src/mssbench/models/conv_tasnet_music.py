@@ -13,7 +13,9 @@ from torch.nn.functional import pad
 from mssbench.models.base import Separator, Variant
 from mssbench.models.dilated_block import DilatedBlock, spare_memory
 from mssbench.models.filter_bands import FilterGroup
+from mssbench.models.framing import analysed, synthesised
 from mssbench.models.normalisation import FrameNorm, GlobalNorm
+from mssbench.models.products import pointwise
 
 
 def xavier_normal(model: nn.Module) -> None:
@@ -61,11 +63,13 @@ class MaskEstimator(nn.Module):
 
     def forward(self, encoded: Tensor) -> Tensor:
         """Map (batch, N, frames) to masks (batch, C, N, frames)."""
-        frames = self.bottleneck(encoded)
+        norm, convolution = self.bottleneck
+        frames = pointwise(norm(encoded), convolution).transpose(1, 2)
         spare = spare_memory(frames, self.hidden_channels)
         for block in self.blocks:
-            frames = frames + block(frames, spare)
-        return torch.relu(self.mask(frames)).unflatten(1, (self.sources, -1))
+            frames = block(frames, spare)
+        masks = torch.relu(pointwise(frames.transpose(1, 2), self.mask))
+        return masks.unflatten(1, (self.sources, -1))
 
 
 class FrontEnd(nn.Module):
@@ -95,12 +99,11 @@ class FrontEnd(nn.Module):
         length, hop = self.encoder.kernel_size[0], self.encoder.stride[0]
         samples = mixture.shape[-1]
         missing = length - samples if samples < length else -samples % hop
-        return torch.relu(self.encoder(pad(mixture, (0, missing))))
+        return torch.relu(analysed(pad(mixture, (0, missing)), self.encoder))
 
     def decode(self, encoded: Tensor, samples: int) -> Tensor:
-        """Return waveforms (..., channels, samples) of representations (..., N, frames)."""
-        waves: Tensor = self.decoder(encoded.flatten(0, -3))
-        return waves.unflatten(0, encoded.shape[:-2])[..., :samples]
+        """Return (batch, sources, channels, samples) of (batch, sources, N, frames)."""
+        return synthesised([encoded], self.decoder)[..., :samples]
 
 
 class ConvTasNetMusic(Separator):

@@ -8,22 +8,31 @@ from torch.nn.functional import pad
 
 from mssbench.models.fused_block import FusedBlock
 from mssbench.models.normalisation import CumulativeNorm, GlobalNorm
+from mssbench.models.products import by_rows
 
 
-def spare_memory(frames: Tensor, H: int) -> Tensor | None:
-    """Return memory (H, frames) for the blocks of a network, None where gradients are recorded."""
-    return None if torch.is_grad_enabled() else frames.new_empty(H, frames.shape[-1])
+def spare_memory(state: Tensor, H: int) -> Tensor | None:
+    """Return memory for the blocks of a network, None where gradients are recorded.
+
+    Args:
+        state: (batch, frames, channels), what they are given.
+        H: channels inside a block.
+    """
+    return None if torch.is_grad_enabled() else state.new_empty(state.shape[1], H)
 
 
 class DilatedBlock(nn.Module):
     """1 x 1 convolution, PReLU, norm, depthwise convolution, PReLU, norm, 1 x 1 convolution.
 
-    The last convolution is the residual and the skip convolution of the paper side by side.
+    The last convolution is the residual and the skip convolution of the paper side by side. So what
+    the block is given is the frames, B channels, and beside them the sum of the skip paths so far,
+    if there are such. What it makes of the frames is added to the last channels of all, as many as
+    it has outputs, and these it returns.
 
     Args:
-        B: channels of the input.
+        B: channels of the frames.
         H: channels inside.
-        outputs: channels of the output.
+        outputs: channels of the output: B, those of the skip path, or both.
         P: taps of the dilated filters, an odd number.
         dilation: distance between those taps (frames).
         bias: whether the convolutions have biases.
@@ -56,32 +65,33 @@ class DilatedBlock(nn.Module):
         self.activation2, self.norm2 = nn.PReLU(), layer(H)
         self.output = nn.Conv1d(H, outputs, 1, bias=bias)
 
-    def forward(self, frames: Tensor, spare: Tensor | None = None) -> Tensor:
-        """Map (batch, B, frames) to (batch, outputs, frames).
+    def forward(self, state: Tensor, spare: Tensor | None = None) -> Tensor:
+        """Map (batch, frames, channels) to (batch, frames, outputs).
 
         Args:
-            frames: the input.
-            spare: (H, frames), memory that will be overwritten, where no gradient is asked for:
+            state: the frames and the skips.
+            spare: (frames, H), memory that will be overwritten, where no gradient is asked for:
                 blocks that share it spare the system the work of providing it anew.
         """
-        if self.causal or frames.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
-            return self.layered(frames)
+        if self.causal or not by_rows(state):
+            return self.layered(state)
         slopes = self.activation1.weight.item(), self.activation2.weight.item()
-        return self.fused(frames, spare) if min(slopes) > 0 else self.layered(frames)
+        return self.fused(state, spare) if min(slopes) > 0 else self.layered(state)
 
-    def layered(self, frames: Tensor) -> Tensor:
+    def layered(self, state: Tensor) -> Tensor:
         """Apply one layer after the other."""
+        frames = state[..., : self.expand.in_channels].transpose(1, 2)
         hidden = self.norm1(self.activation1(self.expand(frames)))
         reach = self.dilation * (self.depthwise.kernel_size[0] - 1)
         around = (reach, 0) if self.causal else (reach // 2, reach // 2)
         hidden = self.norm2(self.activation2(self.depthwise(pad(hidden, around))))
-        outputs: Tensor = self.output(hidden)
-        return outputs
+        output: Tensor = self.output(hidden).transpose(1, 2)
+        return state[..., -output.shape[-1] :] + output
 
-    def fused(self, frames: Tensor, spare: Tensor | None = None) -> Tensor:
+    def fused(self, state: Tensor, spare: Tensor | None = None) -> Tensor:
         """Do the same faster: with global norms, slopes above 0 and on a CPU."""
         outputs: Tensor = FusedBlock.apply(
-            frames,
+            state,
             self.dilation,
             spare,
             self.expand.weight[..., 0],

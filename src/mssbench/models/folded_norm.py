@@ -9,41 +9,35 @@ from mssbench.models.normalisation import EPSILON
 
 
 class Norm(NamedTuple):
-    """A global layer norm of one example (channels, frames): x -> scale * x + shift."""
+    """A global layer norm of one example (frames, channels): x -> scale * x + shift."""
 
-    mean: Tensor  # of all values
-    inverse: Tensor  # of their standard deviation
+    mean: float  # of all values
+    inverse: float  # of their standard deviation
     scale: Tensor  # (channels,)
     shift: Tensor  # (channels,)
     size: int  # number of values
 
-    def apply(self, rows: slice, tile: Tensor) -> Tensor:
-        """Normalise the channels ``rows``."""
-        return torch.addcmul(self.shift[rows, None], tile, self.scale[rows, None])
-
 
 class Moments:
-    """Sums over the frames of each channel of (channels, frames), collected tile by tile."""
+    """Sums over all values of (frames, channels), collected tile by tile in double precision."""
 
-    def __init__(self, like: Tensor) -> None:
-        self.sums = like.new_empty(len(like))
-        self.lengths = like.new_empty(len(like))
-        self.size = like.numel()
+    def __init__(self) -> None:
+        self.sum = self.power = 0.0
+        self.size = 0
 
-    def add(self, rows: slice, tile: Tensor) -> None:
-        """Take in the channels ``rows``."""
-        torch.sum(tile, -1, out=self.sums[rows])
-        torch.linalg.vector_norm(tile, dim=-1, out=self.lengths[rows])
+    def add(self, tile: Tensor) -> None:
+        """Take in some frames, contiguous."""
+        flat = tile.flatten()
+        self.sum += tile.sum().item()
+        self.power += torch.dot(flat, flat).item()
+        self.size += len(flat)
 
     def norm(self, gain: Tensor, bias: Tensor) -> Norm:
         """Return the global layer norm of these gains and biases (channels,)."""
-        # In double precision: the variance is a difference.
-        mean = self.sums.double().sum() / self.size
-        power = self.lengths.double().square().sum() / self.size
-        inverse = ((power - mean.square()).clamp(min=0) + EPSILON).rsqrt().to(gain.dtype)
-        mean = mean.to(gain.dtype)
+        mean = self.sum / self.size
+        inverse = (max(0.0, self.power / self.size - mean**2) + EPSILON) ** -0.5
         scale = gain * inverse
-        return Norm(mean, inverse, scale, bias - mean * scale, self.size)
+        return Norm(mean, inverse, scale, torch.add(bias, scale, alpha=-mean), self.size)
 
 
 class NormGradient(NamedTuple):
@@ -51,8 +45,8 @@ class NormGradient(NamedTuple):
 
     gain: Tensor  # (channels,)
     bias: Tensor  # (channels,)
-    constant: Tensor
-    factor: Tensor
+    constant: float
+    factor: float
 
 
 def norm_gradient(norm: Norm, gain: Tensor, with_input: Tensor, alone: Tensor) -> NormGradient:
@@ -64,7 +58,7 @@ def norm_gradient(norm: Norm, gain: Tensor, with_input: Tensor, alone: Tensor) -
         with_input: the output's gradient times the input, summed over the frames (channels,).
         alone: the output's gradient summed over the frames (channels,).
     """
-    of_gain = norm.inverse * (with_input - norm.mean * alone)
-    factor = -norm.inverse.square() * (gain @ of_gain) / norm.size
-    constant = -norm.inverse * (gain @ alone) / norm.size - norm.mean * factor
+    of_gain = norm.inverse * torch.add(with_input, alone, alpha=-norm.mean)
+    factor = -(norm.inverse**2) * torch.dot(gain, of_gain).item() / norm.size
+    constant = -norm.inverse * torch.dot(gain, alone).item() / norm.size - norm.mean * factor
     return NormGradient(of_gain, alone, constant, factor)

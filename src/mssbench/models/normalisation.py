@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
+from mssbench.models.products import by_rows
+
 EPSILON = 1e-8
 """Added to every variance."""
 
@@ -30,6 +32,11 @@ class GlobalNorm(LayerNorm):
 
     def forward(self, sequence: Tensor) -> Tensor:
         """Normalise (batch, channels, frames)."""
+        frames = sequence.transpose(1, 2)
+        if by_rows(sequence) and frames.is_contiguous():
+            # It lies in memory frame by frame, and may stay so.
+            normalised = layer_norm(frames, frames.shape[1:], eps=EPSILON)
+            return torch.addcmul(self.bias, normalised, self.weight).transpose(1, 2)
         # Not the function of torch.nn, which refuses a single frame.
         return torch.group_norm(sequence, 1, self.weight, self.bias, EPSILON)
 
@@ -57,5 +64,6 @@ class FrameNorm(LayerNorm):
 
     def forward(self, sequence: Tensor) -> Tensor:
         """Normalise (batch, channels, frames)."""
-        frames = sequence.mT
-        return layer_norm(frames, frames.shape[-1:], self.weight, self.bias, EPSILON).mT
+        frames = sequence.transpose(1, 2)
+        normalised = layer_norm(frames, self.weight.shape, self.weight, self.bias, EPSILON)
+        return normalised.transpose(1, 2)
