@@ -2,7 +2,6 @@
 
 from typing import Any, ClassVar, Literal
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
@@ -107,7 +106,7 @@ class ConvTasNet(Separator):
         self.channels = channels
         self.hop = L // 2
         self.hidden_channels = H
-        self.squash = torch.sigmoid if mask == "sigmoid" else torch.relu
+        self.squash = mask
         # A hop of zeros at both ends, so that every sample lies in two frames.
         self.encoder = nn.Conv1d(channels, N, L, stride=self.hop, padding=self.hop, bias=False)
         layer = GlobalNorm if norm == "gLN" else CumulativeNorm
@@ -143,7 +142,7 @@ class ConvTasNet(Separator):
     def masks(self, skips: Tensor) -> Tensor:
         """Return the masks (batch, targets, N, frames) for the skips of some frames."""
         activation, convolution = self.mask
-        masks = self.squash(pointwise(activation(skips.transpose(1, 2)), convolution))
+        masks = pointwise(activation(skips.transpose(1, 2)), convolution, self.squash)
         return masks.unflatten(1, (len(self.targets), -1))
 
     def forward(self, mixture: Tensor) -> dict[str, Tensor]:

@@ -68,7 +68,7 @@ class MaskEstimator(nn.Module):
         spare = spare_memory(frames, self.hidden_channels)
         for block in self.blocks:
             frames = block(frames, spare)
-        masks = torch.relu(pointwise(frames.transpose(1, 2), self.mask))
+        masks = pointwise(frames.transpose(1, 2), self.mask, "relu")
         return masks.unflatten(1, (self.sources, -1))
 
 

@@ -81,7 +81,7 @@ class FusedBlock(torch.autograd.Function):
 
 def forward_to_norm1(w: Weights, frames: Tensor) -> tuple[Tensor, Norm]:
     """Return ``expanded`` for one example, (frames, B), and the norm that follows."""
-    expanded = product(frames, w.expand, w.expand_bias, slope=w.slope1.item())
+    expanded = product(frames, w.expand, w.expand_bias, then=w.slope1.item())
     moments = Moments()
     for rows in tiles(expanded):
         moments.add(expanded[rows])
@@ -108,6 +108,7 @@ def forward_to_norm2(w: Weights, norm: Norm, dilation: int, expanded: Tensor, ou
         depthwise.apply(expanded, rows, out=tile)
         # Around the sequence are zeros, which the norm has not shifted.
         for tap, _, _, none in overlaps(rows, dilation, len(taps), len(expanded)):
-            tile[none] -= shifts[tap]
+            if none.start != none.stop:
+                tile[none] -= shifts[tap]
         moments.add(leaky_relu_(tile, slope))
     return moments.norm(w.gain2, w.bias2)

@@ -56,7 +56,8 @@ def output_gradients(
             part = torch.mul(tile[written], expanded[read], out=work[written])
             with_input[tap] += part.sum(0)
             alone[tap] += total
-            alone[tap] -= tile[none].sum(0)
+            if none.start != none.stop:
+                alone[tap] -= tile[none].sum(0)
     return Inner(inner, alone.T, with_input.T)
 
 

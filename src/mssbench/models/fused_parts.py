@@ -56,9 +56,11 @@ def overlaps(
         ahead = (tap - taps // 2) * dilation
         begin = min(max(rows.start, -ahead), rows.stop)
         end = max(min(rows.stop, frames - ahead), begin)
-        none = slice(0, begin - rows.start) if ahead < 0 else slice(end - rows.start, None)
+        without = (
+            (0, begin - rows.start) if ahead < 0 else (end - rows.start, rows.stop - rows.start)
+        )
         written = slice(begin - rows.start, end - rows.start)
-        yield tap, written, slice(begin + ahead, end + ahead), none
+        yield tap, written, slice(begin + ahead, end + ahead), slice(*without)
 
 
 class Filter(NamedTuple):

@@ -1,8 +1,12 @@
 """Matrix products of rows with weights, by the library that does them fastest on this processor."""
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu_, linear
+
+Squash = Literal["sigmoid", "relu"]
 
 # torch's own compiler calls these operations. They are oneDNN's products, which are up to twice as
 # fast as those behind `torch.mm` on processors that are not Intel's, and they do what follows a
@@ -24,16 +28,28 @@ def by_rows(sequence: Tensor) -> bool:
     )
 
 
-def pointwise(sequence: Tensor, convolution: nn.Module) -> Tensor:
+def pointwise(sequence: Tensor, convolution: nn.Module, squash: Squash | None = None) -> Tensor:
     """Apply a convolution of one tap to (batch, channels, frames).
 
     On a CPU the result lies in memory frame by frame.
+
+    Args:
+        sequence: the input.
+        convolution: of one tap.
+        squash: what follows, if anything.
     """
-    if by_rows(sequence):
-        assert isinstance(convolution, nn.Conv1d)
-        return linear(sequence.mT, convolution.weight[..., 0], convolution.bias).mT
-    convolved: Tensor = convolution(sequence)
-    return convolved
+    then = (lambda result: result) if squash is None else getattr(torch, squash)
+    if not by_rows(sequence):
+        result: Tensor = then(convolution(sequence))
+        return result
+    assert isinstance(convolution, nn.Conv1d)
+    frames, weights = sequence.transpose(1, 2), convolution.weight[..., 0]
+    if torch.is_grad_enabled():
+        result = then(linear(frames, weights, convolution.bias))
+    else:
+        rows = product(frames.flatten(0, 1), weights, convolution.bias, then=squash)
+        result = rows.unflatten(0, frames.shape[:2])
+    return result.transpose(1, 2)
 
 
 def has_pointwise(rows: Tensor) -> bool:
@@ -53,7 +69,7 @@ def product(
     weights: Tensor,
     bias: Tensor | None = None,
     *,
-    slope: float | None = None,
+    then: Squash | float | None = None,
     plus: Tensor | None = None,
 ) -> Tensor:
     """Return ``rows @ weights.T + bias`` in new memory; no gradient goes through it.
@@ -62,8 +78,9 @@ def product(
         rows: (rows, inputs).
         weights: (outputs, inputs).
         bias: (outputs,).
-        slope: if given, a leaky ReLU of this slope for negative values follows.
-        plus: if given, this is added, (rows, outputs). Not along with a slope.
+        then: what follows, if anything: a function, or the slope of a leaky ReLU for negative
+            values.
+        plus: if given, this is added, (rows, outputs). Nothing may follow.
 
     Returns:
         (rows, outputs).
@@ -75,10 +92,12 @@ def product(
             out += bias
         if plus is not None:
             out += plus
-        return out if slope is None else leaky_relu_(out, slope)
+        if isinstance(then, float):
+            return leaky_relu_(out, then)
+        return out if then is None else getattr(torch, f"{then}_")(out)
     assert POINTWISE is not None
     if plus is not None:
         return POINTWISE.binary(rows, plus, weights, bias, "add")
-    if slope is not None:
-        return POINTWISE(rows, weights, bias, "leaky_relu", [slope], "")
-    return POINTWISE(rows, weights, bias, "none", [], "")
+    if isinstance(then, float):
+        return POINTWISE(rows, weights, bias, "leaky_relu", [then], "")
+    return POINTWISE(rows, weights, bias, then or "none", [], "")
