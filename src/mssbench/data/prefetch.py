@@ -23,11 +23,13 @@ def prefetch(array: np.ndarray, start: int, stop: int) -> None:
     if mapped is None or not hasattr(mmap, "MADV_WILLNEED"):
         return
     # The map begins at the allocation unit below the array's place in the file.
-    first = array.offset % mmap.ALLOCATIONGRANULARITY  # type: ignore[attr-defined]
-    samples, size = array.shape[-1], array.itemsize
-    for row in range(array[..., 0].size):
-        begin = first + (row * samples + start) * size
-        aligned = begin - begin % PAGE
-        length = first + (row * samples + min(stop, samples)) * size - aligned
-        if length > 0:
-            mapped.madvise(mmap.MADV_WILLNEED, aligned, length)
+    size, samples = array.itemsize, array.shape[-1]
+    begin = array.offset % mmap.ALLOCATIONGRANULARITY + start * size  # type: ignore[attr-defined]
+    length = (min(stop, samples) - start) * size
+    if length <= 0:
+        return
+    # Crops are cut thousands of times a second.
+    advise, advice = mapped.madvise, mmap.MADV_WILLNEED
+    for first in range(begin, begin + array.nbytes, samples * size):
+        within = first % PAGE
+        advise(advice, first - within, length + within)

@@ -55,11 +55,3 @@ def decoded(stored: np.ndarray) -> np.ndarray:
     if stored.dtype != np.int16:
         return stored
     return stored * np.float32(1 / FULL_SCALE)
-
-
-def decode_into(room: np.ndarray, stored: np.ndarray) -> None:
-    """Write what `decoded` returns to ``room``, float32, with no copy between."""
-    if stored.dtype == np.int16:
-        np.multiply(stored, np.float32(1 / FULL_SCALE), out=room)
-    else:
-        room[...] = stored

@@ -15,9 +15,10 @@ from torch import Tensor
 
 from mssbench.data.prefetch import prefetch
 from mssbench.data.rendition import Rendition, RenditionSong
-from mssbench.data.sample_format import decode_into
 from mssbench.errors import UserError
 from mssbench.training.config import CropsConfig, RandomCropsConfig
+from mssbench.training.gather import gather, rows_of
+from mssbench.training.rooms import Rooms
 from mssbench.training.shares import share_of
 from mssbench.training.voiced import VoicedPlaces
 
@@ -78,6 +79,8 @@ class Crops(ABC):
             rendition.check(song)
         # Opened once: each is a mapping of the file, read where a crop is cut.
         self.audio = [rendition.stored(song) for song in songs]
+        self._rows = [rows_of(audio) for audio in self.audio]
+        self._rooms = Rooms((*self.audio[0].shape[:-1], self.length))
         self.half = half and self.audio[0].dtype == np.float32
         self._lengths = np.array([audio.shape[-1] for audio in self.audio], dtype=np.int64)
 
@@ -115,13 +118,12 @@ class Crops(ABC):
         songs, starts = self.share(n, rank, ranks)
         for song, start in zip(songs, starts, strict=True):
             prefetch(self.audio[song], start, start + self.length)
-        crops = np.empty((len(songs), *self.audio[0].shape[:-1], self.length), dtype=np.float32)
-        for crop, song, start in zip(crops, songs, starts, strict=True):
-            excerpt = self.audio[song][..., start : start + self.length]
-            held = excerpt.shape[-1]
-            decode_into(crop[..., :held], excerpt)
-            crop[..., held:] = 0
+        crops = self._rooms.take(len(songs))
+        rows = crops.reshape(len(songs), len(self._rows[0]), self.length)
+        gather(rows, [self._rows[song] for song in songs], starts.tolist())
         batch = torch.from_numpy(crops)
+        del rows
+        self._rooms.keep(crops)
         return batch.half().float() if self.half else batch
 
 
