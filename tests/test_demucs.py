@@ -5,8 +5,10 @@ import torch
 from torch import nn
 
 from mssbench.errors import UserError
+from mssbench.models import row_convolutions
 from mssbench.models.demucs import Demucs, rescale
 from mssbench.models.registry import parameter_count
+from mssbench.models.row_convolutions import RowConv1d, RowConvTranspose1d
 from mssbench.training.losses import mae, negative_si_sdr
 
 SMALL = {"C": 4, "L": 3}
@@ -193,6 +195,35 @@ def test_the_released_code_gives_the_same_with_the_same_weights(params, samples)
     expected = network[..., begin : begin + samples]
     assert expected.abs().max() > 0.01
     torch.testing.assert_close(ours(mixture)["final"], expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(("kind", "taps", "hop"), [(0, 8, 4), (0, 3, 1), (0, 1, 1), (1, 8, 4)])
+def test_short_sequences_are_convolved_as_long_ones(monkeypatch, kind, taps, hop, bias):
+    torch.manual_seed(0)
+    layer = (RowConv1d, RowConvTranspose1d)[kind](48, 40, taps, hop, bias=bias)
+    signal = noise(1, 48, 19).requires_grad_()
+    asked = []
+
+    def through(short):
+        monkeypatch.setattr(
+            row_convolutions, "is_short", lambda *given: asked.append(given) or short
+        )
+        output = layer(signal)
+        of = [signal, *layer.parameters()]
+        return output, *torch.autograd.grad(output.square().sum(), of)
+
+    for ours, theirs in zip(through(True), through(False), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+    assert len(asked) == 2
+
+
+def test_a_sequence_is_short_as_long_as_a_layer_is_wide():
+    weights = torch.empty(100, 3)
+    assert row_convolutions.is_short(noise(1, 3, 49), 1, weights)
+    assert row_convolutions.is_short(noise(1, 3, 98), 2, weights)
+    assert not row_convolutions.is_short(noise(1, 3, 50), 1, weights)
+    assert not row_convolutions.is_short(noise(2, 3, 49), 1, weights)
 
 
 def test_initial_weights_deviate_as_in_the_released_code():

@@ -7,11 +7,13 @@ arXiv 1911.13254 (2019), and the code released with it.
 import math
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from mssbench.models.base import Separator, Variant
 from mssbench.models.cropping import centre
+from mssbench.models.row_convolutions import RowConv1d, RowConvTranspose1d
 
 EPSILON = 1e-5
 """What the released code adds to a standard deviation before it divides by it."""
@@ -33,8 +35,8 @@ def rescale(layer: nn.Module, reference: float) -> None:
 def rewriting(width: int, kernel: int, glu: bool) -> list[nn.Module]:
     """Return the layers that turn ``width`` channels into as many others."""
     if glu:
-        return [nn.Conv1d(width, 2 * width, kernel), nn.GLU(dim=1)]
-    return [nn.Conv1d(width, width, kernel), nn.ReLU()]
+        return [RowConv1d(width, 2 * width, kernel), nn.GLU(dim=1)]
+    return [RowConv1d(width, width, kernel), nn.ReLU(inplace=True)]
 
 
 class Recurrent(nn.Module):
@@ -123,8 +125,8 @@ class Demucs(Separator):
         widths = [C * 2**level for level in range(L)]
         self.encoder = nn.ModuleList(
             nn.Sequential(
-                nn.Conv1d(inputs, width, K, S),
-                nn.ReLU(),
+                RowConv1d(inputs, width, K, S),
+                nn.ReLU(inplace=True),
                 *(rewriting(width, 1, glu) if rewrite else []),
             )
             for inputs, width in zip([channels, *widths[:-1]], widths, strict=True)
@@ -133,15 +135,15 @@ class Demucs(Separator):
         self.decoder = nn.ModuleList(
             nn.Sequential(
                 *(rewriting(width, kernel, glu) if rewrite else []),
-                nn.ConvTranspose1d(width, outputs, K, S),
-                nn.ReLU(),
+                RowConvTranspose1d(width, outputs, K, S),
+                nn.ReLU(inplace=True),
             )
             for width, outputs in zip(widths[::-1], widths[-2::-1], strict=False)
         )
         self.decoder.append(
             nn.Sequential(
                 *(rewriting(C, kernel, glu) if rewrite else []),
-                nn.ConvTranspose1d(C, len(targets) * channels, K, S),
+                RowConvTranspose1d(C, len(targets) * channels, K, S),
             )
         )
         if rescaled is not None:
@@ -162,13 +164,14 @@ class Demucs(Separator):
         self.check(mixture)
         samples = mixture.shape[-1]
         missing = self.fitting_length(samples) - samples
-        mean: Tensor | float = 0.0
-        scale: Tensor | float = 1.0
+        around = missing // 2, missing - missing // 2
         if self.standardise:
             mono = mixture.mean(1, keepdim=True)
             mean, scale = mono.mean(-1, keepdim=True), EPSILON + mono.std(-1, keepdim=True)
-        heard = pad((mixture - mean) / scale, (missing // 2, missing - missing // 2))
-        signal = centre(self.network(heard), samples) * scale + mean
+            signal = centre(self.network(pad((mixture - mean) / scale, around)), samples)
+            signal = signal * scale + mean
+        else:
+            signal = centre(self.network(pad(mixture, around)), samples)
         return {"final": signal.unflatten(1, (len(self.targets), self.channels))}
 
     def network(self, signal: Tensor) -> Tensor:
@@ -179,5 +182,7 @@ class Demucs(Separator):
             skips.append(signal)
         signal = self.lstm(signal)
         for block in self.decoder:
-            signal = block(signal + centre(skips.pop(), signal.shape[-1]))
+            skip = centre(skips.pop(), signal.shape[-1])
+            # In place where no gradient needs what was there.
+            signal = block(signal + skip if torch.is_grad_enabled() else signal.add_(skip))
         return signal
