@@ -22,6 +22,8 @@ space := $(empty) $(empty)
 CHOSEN = $(if $(STUDIES),--config 'studies=$(if $(filter all,$(STUDIES)),all,[$(subst $(space),$(comma),$(strip $(STUDIES)))])')
 # Snakemake and its jobs find the pinned programs first.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Each of hundreds of jobs would compile its packages anew, which takes longer than to load them.
+unexport PYTHONDONTWRITEBYTECODE
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
