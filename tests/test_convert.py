@@ -91,6 +91,21 @@ def test_a_song_holds_nothing_of_the_longer_one_before_it(tmp_path):
 
 
 @needs_ffmpeg
+def test_of_a_stream_longer_than_its_header_says_no_more_is_passed_on_than_there_is_room(tmp_path):
+    taken(write_stem_mp4(tmp_path / "a.stem.mp4", loud_stems(90_000)), "stereo", 22050)
+    song = write_stem_mp4(tmp_path / "b.stem.mp4", loud_stems(60_000, seed=1))
+    headers = [header._replace(samples=50_000) for header in read_headers(song)]
+    lengths = [0] * 5
+
+    def take(stem, audio):
+        lengths[stem] += len(audio)
+
+    with pytest.raises(UserError, match=r"60416 samples .* header says 50000"):
+        stem_mp4.decode(song.path, headers, take)
+    assert lengths == [stem_mp4.longest(headers)] * 5
+
+
+@needs_ffmpeg
 def test_a_damaged_song_leaves_the_next_one_alone(tmp_path):
     good = write_stem_mp4(tmp_path / "good.stem.mp4", loud_stems(60_000))
     bad = write_stem_mp4(tmp_path / "bad.stem.mp4", loud_stems(60_000, seed=1))

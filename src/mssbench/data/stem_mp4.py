@@ -5,8 +5,8 @@ import logging
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -118,14 +118,14 @@ class _Memory:
         self._file.seek(0)
         return self._file.fileno()
 
-    def samples(self, begin: int, channels: int) -> tuple[np.ndarray, int]:
+    def samples(self, begin: int, limit: int, channels: int) -> tuple[np.ndarray, int]:
         """Return what has been written from sample ``begin`` on, and where it ends.
 
-        The former is float32 of (samples, channels), as far as there is room.
+        The former is float32 of (samples, channels), up to sample ``limit``.
         """
         # The position is one that ffmpeg moves: both processes share what was opened.
         end = os.lseek(self._file.fileno(), 0, os.SEEK_CUR) // (4 * channels)
-        written = self._mapped[4 * channels * begin : 4 * channels * end]
+        written = self._mapped[4 * channels * begin : 4 * channels * min(end, limit)]
         return written.view("<f4").reshape(-1, channels), end
 
 
@@ -164,15 +164,15 @@ def _decode(
             stderr=messages,
         )
         try:
-            ended = False
-            while not ended:
-                with suppress(subprocess.TimeoutExpired):
-                    decoder.wait(PAUSE)
-                ended = decoder.returncode is not None
+            while True:
+                ended = decoder.poll() is not None
                 for number, memory in enumerate(memories):
-                    written, ends[number] = memory.samples(ends[number], channels)
+                    written, ends[number] = memory.samples(ends[number], samples, channels)
                     if len(written):
                         take(number, written)
+                if ended:
+                    break
+                time.sleep(PAUSE)
         finally:
             decoder.kill()
             decoder.wait()
