@@ -109,9 +109,10 @@ def operations(on_meta: Separator, model: Separator, samples: int) -> float:
             on_meta.eval()(torch.empty(1, model.channels, samples, device="meta"))
     except (RuntimeError, NotImplementedError):
         counter = FlopCounterMode(display=False)
-        # Without oneDNN a recurrent layer is made of products, which are counted.
+        # Without oneDNN a recurrent layer is made of products, which are counted. Gradients are
+        # recorded, as the counter looks for them where a layer is given weights of another.
         with torch.backends.mkldnn.flags(enabled=False), counter:
-            separate(model, 0.1 * torch.randn(1, model.channels, samples))
+            model.eval()(0.1 * torch.randn(1, model.channels, samples))
     return counter.get_total_flops() / 2
 
 
