@@ -44,7 +44,7 @@ class NumpyBackend:
     def spectra(self, segments: np.ndarray, size: int, *, conjugate: bool = False) -> np.ndarray:
         """Return the real FFTs of segments."""
         with np.errstate(invalid="ignore"):  # what is no number is refused in the end
-            found = np.fft.rfft(segments, n=size)
+            found: np.ndarray = np.fft.rfft(segments, n=size)
         return np.conj(found, out=found) if conjugate else found
 
     def products(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -60,10 +60,12 @@ class Comparison:
         J, C, _ = self._estimates.shape
         rest = np.empty((J * C, stop - start)) if out is None else out
         truth = self._references.cut(start, stop) if delayed is None else delayed
-        for number, taken in enumerate(self.shifts):
-            own = slice(number * C, (number + 1) * C)
-            rest[own] = self._estimates[number, :, start:stop]
-            if taken:
+        rest.reshape(J, C, stop - start)[...] = self._estimates[:, :, start:stop]
+        if self.shifts.all():
+            rest -= truth
+        else:
+            for number in np.flatnonzero(self.shifts):
+                own = slice(number * C, (number + 1) * C)
                 rest[own] -= truth[own]
         return rest
 

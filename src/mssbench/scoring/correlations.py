@@ -32,6 +32,33 @@ class Cut(Protocol):
         """
 
 
+class Signals:
+    """A group of signals, and how many they are."""
+
+    def __init__(self, cut: Cut) -> None:
+        self.cut, self.count = cut, len(cut(0, 0))
+
+    def padded(
+        self, start: int, stop: int, inside: slice, delayed: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return samples ``start`` to ``stop``, zero outside a part, (signals, samples).
+
+        Args:
+            start: the first sample.
+            stop: the end.
+            inside: the part.
+            delayed: what the delayed signals have there.
+        """
+        first = min(max(start, inside.start), stop)
+        last = max(min(stop, inside.stop), first)
+        padded = np.empty((self.count, stop - start))
+        padded[:, : first - start] = 0
+        padded[:, last - start :] = 0
+        part = slice(first - start, last - start)
+        self.cut(first, last, padded[:, part], None if delayed is None else delayed[:, part])
+        return padded
+
+
 # Segments whose spectra are held at once: few enough to stay in a processor's cache.
 SEGMENTS = 32
 
@@ -51,7 +78,7 @@ def correlate(x: Cut, y: Cut, L: int, y_span: slice, x_span: slice | None = None
     Returns:
         float64 of (P, Q, L).
     """
-    return _correlations(x, [y], L, x_span or y_span, y_span, backend=NUMPY)
+    return _correlations([Signals(x), Signals(y)], L, x_span or y_span, y_span, backend=NUMPY)
 
 
 def window_correlations(
@@ -75,13 +102,13 @@ def window_correlations(
         threads: how many work at once.
         backend: what computes.
     """
-    groups = _groups(y)
-    found = np.empty((len(windows), len(x(0, 0)), sum(len(group(0, 0)) for group in groups), L))
+    of_x, *of_y = groups = [Signals(cut) for cut in (x, *_groups(y))]
+    found = np.empty((len(windows), of_x.count, sum(group.count for group in of_y), L))
 
     def one(number: int) -> None:
-        of_y = None if energies is None else energies[number]
-        window = windows[number]
-        found[number] = _correlations(x, groups, L, window, window, backend=backend, energies=of_y)
+        of_window = None if energies is None else energies[number]
+        both = (windows[number], windows[number])
+        found[number] = _correlations(groups, L, *both, backend=backend, energies=of_window)
 
     in_order(one, range(len(windows)), threads)
     return found
@@ -111,7 +138,7 @@ def song_correlations(
         threads: how many work at once.
         backend: what computes.
     """
-    groups, L = _groups(y), parts.shape[-1]
+    groups, L = [Signals(cut) for cut in (x, *_groups(y))], parts.shape[-1]
     ends = [0, *(window.stop for window in windows)]
     total = np.zeros(parts.shape[1:])
     if [window.start for window in windows] == ends[:-1]:
@@ -126,10 +153,10 @@ def song_correlations(
     some = [pairs[first : first + SEGMENTS] for first in range(0, len(pairs), SEGMENTS)]
 
     def of_rest(part: slice) -> np.ndarray:
-        return _correlations(x, groups, L, part, slice(part.start, samples), backend=backend)
+        return _correlations(groups, L, part, slice(part.start, samples), backend=backend)
 
     def of_borders(these: Sequence[tuple[int, int]]) -> np.ndarray:
-        return _across(x, groups, L, these, backend)
+        return _across(groups, L, these, backend)
 
     for found in in_order(of_rest, rest, threads) + in_order(of_borders, some, threads):
         total += found
@@ -141,8 +168,7 @@ def _groups(y: Cut | Sequence[Cut]) -> Sequence[Cut]:
 
 
 def _correlations(
-    x: Cut,
-    ys: Sequence[Cut],
+    groups: Sequence[Signals],
     L: int,
     x_span: slice,
     y_span: slice,
@@ -150,10 +176,11 @@ def _correlations(
     backend: Backend,
     energies: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Return the correlations of a part of x with a part of all signals of ys, (P, Q, L).
+    """Return the correlations of a part of the first group with a part of the others, (P, Q, L).
 
-    ``energies`` gets those of the signals of ys, (Q,), in the part of x.
+    ``energies`` gets those of the others, (Q,), in the part of the first.
     """
+    x, *ys = groups
     if energies is not None:
         energies[:] = 0
     start, stop = x_span.start, x_span.stop
@@ -164,17 +191,16 @@ def _correlations(
     for first in range(start, stop, SEGMENTS * B):
         segments = min(SEGMENTS, -(-(stop - first) // B))
         last = first + segments * B
-        delayed = _padded(x, first, last + L - 1, y_span)
-        same = x_span == y_span
-        blocks = delayed if same else _padded(x, first, last, x_span)
+        delayed = x.padded(first, last + L - 1, y_span)
+        blocks = delayed if x_span == y_span else x.padded(first, last, x_span)
         spectra = backend.spectra(_segments(blocks, segments, B, B), size, conjugate=True)
         offset = 0
         for number, y in enumerate(ys):
-            around = _padded(y, first, last + L - 1, y_span, delayed)
+            around = y.padded(first, last + L - 1, y_span, delayed)
             if energies is not None:
                 new = around[:, : last - first]
-                energies[offset : offset + len(new)] += np.vecdot(new, new)
-                offset += len(new)
+                energies[offset : offset + y.count] += np.vecdot(new, new)
+                offset += y.count
             overlapping = backend.spectra(_segments(around, segments, B, size), size)
             total[number] = total[number] + backend.products(spectra, overlapping)
     # A segment of y begins where its block of x does, and goes on for L - 1 samples more.
@@ -182,28 +208,28 @@ def _correlations(
 
 
 def _across(
-    x: Cut, ys: Sequence[Cut], L: int, borders: Sequence[tuple[int, int]], backend: Backend
+    groups: Sequence[Signals], L: int, borders: Sequence[tuple[int, int]], backend: Backend
 ) -> np.ndarray:
     """Return the correlations of what is before borders with the windows after, (P, Q, L).
 
     Args:
-        x: signals that are delayed.
-        ys: groups of signals.
+        groups: signals that are delayed, and groups of others.
         L: number of lags.
         borders: first sample and end of each window.
         backend: what computes.
     """
     size = scipy.fft.next_fast_len(2 * (L - 1), real=True)
-    before = np.zeros((len(x(0, 0)), len(borders), L - 1))
+    x, *ys = groups
+    before = np.zeros((x.count, len(borders), L - 1))
     for number, (border, _) in enumerate(borders):
-        cut = x(max(0, border - L + 1), border)
+        cut = x.cut(max(0, border - L + 1), border)
         before[:, number, L - 1 - cut.shape[1] :] = cut
     spectra = backend.spectra(before, size, conjugate=True)
     found = []
     for y in ys:
-        after = np.zeros((len(y(0, 0)), len(borders), size))
+        after = np.zeros((y.count, len(borders), size))
         for number, (border, end) in enumerate(borders):
-            cut = y(border, min(border + L - 1, end))
+            cut = y.cut(border, min(border + L - 1, end))
             after[:, number, L - 1 : L - 1 + cut.shape[1]] = cut
         products = backend.products(spectra, backend.spectra(after, size))
         found.append(backend.lags(products, size, L))
@@ -215,25 +241,3 @@ def _segments(signals: np.ndarray, count: int, step: int, length: int) -> np.nda
     row, sample = signals.strides
     shape, strides = (len(signals), count, length), (row, step * sample, sample)
     return np.ndarray(shape, signals.dtype, signals, strides=strides)
-
-
-def _padded(
-    signals: Cut, start: int, stop: int, inside: slice, delayed: np.ndarray | None = None
-) -> np.ndarray:
-    """Return samples ``start`` to ``stop`` of signals that are zero outside a part.
-
-    Args:
-        signals: gives them.
-        start: the first sample.
-        stop: the end.
-        inside: the part.
-        delayed: what the delayed signals have from ``start`` to ``stop``.
-    """
-    first = min(max(start, inside.start), stop)
-    last = max(min(stop, inside.stop), first)
-    padded = np.empty((len(signals(0, 0)), stop - start))
-    padded[:, : first - start] = 0
-    padded[:, last - start :] = 0
-    part = slice(first - start, last - start)
-    signals(first, last, padded[:, part], None if delayed is None else delayed[:, part])
-    return padded
