@@ -40,7 +40,7 @@ def trainings(project):
     done = snakemake(project, "--dry-run", "--printshellcmds")
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
-    jobs = [job for job in said.split("\n\n") if "$start train " in job]
+    jobs = [job for job in said.split("\n\n") if " mssbench train $budget " in job]
     found = {re.search(r"Training ([\w-]+)", job)[1]: job for job in jobs}
     assert len(found) == len(jobs)
     return found
