@@ -6,6 +6,7 @@ come at once: most of the time a workflow waits for its jobs, which are training
 
 import signal
 import subprocess
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -97,7 +98,8 @@ def controller_restarted(project, cluster):
     workflow = started(project)
     process, _ = workflow.running_training()
     process.send_signal(signal.SIGSTOP)
-    cluster.restart_controller()
+    with NODE_TAKEN:
+        cluster.restart_controller()
     process.send_signal(signal.SIGCONT)
     workflow.finish()
     assert states(project) == ["COMPLETED"]
@@ -158,11 +160,16 @@ MODELS = {all_cancelled: ("htmd_net", *WAVE_U_NET)}
 MOST_OF_A_NODE = 150_000
 
 
+# SLURM (22.05) goes on counting the GPUs of a job that ends while the controller is away.
+NODE_TAKEN = threading.Lock()
+
+
 def take_node(name):
-    """Send a job that all of a node's GPUs are taken for, from what is less urgent."""
+    """Have a job done that all of a node's GPUs are taken for, from what is less urgent."""
     gpus = f"--gpus-per-node={GPUS_A_NODE}"
     where = ("--partition=high", "--nodes=1", f"--nodelist={name}", gpus, "--mem=100")
-    run("sbatch", *where, "--output=/dev/null", "--wrap=true")
+    with NODE_TAKEN:
+        run("sbatch", "--wait", *where, "--output=/dev/null", "--wrap=true")
 
 
 def unlock(workflow):
