@@ -99,3 +99,23 @@ def test_a_clock_set_back_repeats_nothing_and_makes_nothing_that_looks_old(quiet
     assert done.returncode == 0, done.stdout + done.stderr
     assert made(project) == expected
     assert planned(project, table) == {}
+
+
+def test_a_second_snakemake_is_refused_and_the_first_is_not_disturbed(quiet, tmp_path):
+    project = new_project(tmp_path / "two")
+    running = subprocess.Popen(
+        **command(project), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    locks = project / ".snakemake" / "locks"
+    end = time.monotonic() + 120
+    while not (locks.is_dir() and any(locks.iterdir())):
+        assert running.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    second = snakemake(project)
+    assert running.poll() is None
+    assert second.returncode != 0
+    assert "Directory cannot be locked" in second.stdout + second.stderr
+    said, _ = running.communicate()
+    assert running.returncode == 0, said[-6000:]
+    assert made(project) == made(quiet[0])
