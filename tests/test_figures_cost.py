@@ -144,6 +144,9 @@ def test_systems_without_a_value_are_counted_and_all_without_one_refused():
 def test_a_logarithmic_axis_has_marks_between_its_ends():
     assert ticks(5.0, 70.0) == ([10.0, 20.0, 50.0], ["10", "20", "50"])
     assert ticks(2e3, 3e7)[1] == ["10k", "100k", "1M", "10M"]
+    # What costs nearly the same still has marks to read it by.
+    assert ticks(0.0281, 0.0337)[1] == ["0.029", "0.03", "0.031", "0.032", "0.033"]
+    assert ticks(8.2e5, 1.18e6)[1] == ["900k", "1M", "1.1M"]
     assert ticks(0.004, 0.3)[1] == ["0.005", "0.01", "0.02", "0.05", "0.1", "0.2"]
 
 

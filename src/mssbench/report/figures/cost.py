@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from mssbench.errors import UserError
 from mssbench.report.aggregate import require
@@ -141,6 +141,8 @@ def scale_axis(panel: Axes, prices: np.ndarray) -> tuple[np.ndarray, float | Non
 def ticks(first: float, last: float) -> tuple[list[float], list[str]]:
     """Return the marks of a logarithmic axis: decades, or 1, 2 and 5 of each where these are few.
 
+    Where even of these there is no second, as prices are all alike, they are those of a linear one.
+
     Args:
         first: where the axis begins.
         last: where it ends.
@@ -154,6 +156,9 @@ def ticks(first: float, last: float) -> tuple[list[float], list[str]]:
         for step in steps
         if first < step * 10.0**decade < last
     ]
+    if len(found) < 2:
+        linear = MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(first, last)
+        found = [float(value) for value in linear if first < value < last]
     return found, [brief(value) for value in found]
 
 
