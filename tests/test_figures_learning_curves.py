@@ -104,3 +104,21 @@ def test_no_panel_has_two_systems_of_one_colour(histories):
     panels = draw_learning_curves(CURVES, config(rows), histories).axes
     drawn = [{line.get_color() for line in panel.get_lines()} for panel in panels]
     assert [len(colours) for colours in drawn] == [len(COLOURS), 2]
+
+
+def test_labels_stay_on_the_page_and_panels_keep_their_width(histories):
+    def system(name, loss):
+        return row(
+            name, 0, trained="poor-s0", loss=loss, label=f"Net of 30 horizontal filters {name}"
+        )
+
+    rows = [system(f"{loss}{copy}", loss) for loss in "abcde" for copy in range(2)]
+    figure = draw_learning_curves(CURVES, config(rows), histories)
+    figure.draw_without_rendering()
+    page = figure.bbox
+    panels = [panel for panel in figure.axes if panel.get_legend()]
+    assert len(panels) == 5
+    for panel in panels:
+        legend = panel.get_legend().get_window_extent()
+        assert page.x0 <= legend.x0 < legend.x1 <= page.x1
+        assert panel.get_window_extent().width > 0.3 * page.width

@@ -19,6 +19,8 @@ from mssbench.report.sources import Sources
 
 KEYS = ("rows",)
 PANELS_IN_A_ROW = {1: 1, 2: 2, 4: 2}  # otherwise 3
+# Letters of a label that a third of the page has room for, and of a line of one in half of it.
+SHORT, LINE = 20, 30
 LABEL = 24  # characters of a loss in a line
 LOG_FROM = 20.0  # largest over smallest loss from which the axis is logarithmic
 # Column -> its name, dashes and width.
@@ -57,6 +59,8 @@ def draw_learning_curves(
     read = {system.name: read_histories(system, histories) for system in systems}
     groups = by_loss(systems)
     columns = PANELS_IN_A_ROW.get(len(groups), 3)
+    if max(len(system.label) for system in systems) > SHORT:
+        columns = min(columns, 2)
     rows = -(-len(groups) // columns)
     names = max(len(group) for group in groups)
     figure = new_figure(PAGE, (1.8 + 0.15 * names) * rows + 0.5)
@@ -169,7 +173,7 @@ def label_panel(panel: Axes, group: Sequence[Experiment]) -> None:
     lines = [Line2D([], [], color=colour_of(place)) for place in range(len(group))]
     panel.legend(
         lines,
-        [system.label for system in group],
+        [textwrap.fill(system.label, LINE) for system in group],
         prop={"weight": "bold", "size": 8.0},
         loc="lower left",
         bbox_to_anchor=(-0.02, 0.98),
