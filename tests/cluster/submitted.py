@@ -116,8 +116,12 @@ class Workflow:
         shutil.rmtree(self.project / ".snakemake" / "locks")
         return self.start()
 
-    def running_training(self):
-        """Wait until the Wave-U-Net trains and has saved its state; return process and job."""
+    def halted_training(self):
+        """Halt the Wave-U-Net's training once it has saved its state; return process and job.
+
+        It stands still, so that it cannot end before what a test does to it has come, however late
+        that comes. SIGCONT has it go on.
+        """
         found = []
 
         def is_training():
@@ -127,6 +131,7 @@ class Workflow:
             return found
 
         wait(is_training, "a training with a checkpoint", 600, every=0.1)
+        found[0].send_signal(signal.SIGSTOP)
         return found[0], found[0].environ()["SLURM_JOB_ID"]
 
 

@@ -30,7 +30,7 @@ from submitted import (
 def cancelled(project, _):
     """Cancel the training."""
     workflow = started(project)
-    _, job = workflow.running_training()
+    _, job = workflow.halted_training()
     run("scancel", job)
     wait_for_state(project, "CANCELLED")
     # The plugin (2.8.0) does not know the state "CANCELLED by 0" and may wait for ever.
@@ -60,8 +60,7 @@ def all_cancelled(project, _):
 def past_its_limit(project, _):
     """Hold the training until SLURM ends it: it cannot even save."""
     workflow = started(project)
-    process, job = workflow.running_training()
-    process.send_signal(signal.SIGSTOP)
+    _, job = workflow.halted_training()
     # As an administrator may: the limits of the attempts that follow stay long.
     run("scontrol", "update", f"JobId={job}", "TimeLimit=1")
     wait_for_state(project, "TIMEOUT", 180)
@@ -74,7 +73,7 @@ def preempted(project, _):
     """Take the node away for a job of a higher partition."""
     edit_profile(project, 'slurm_partition: "gpu"', 'slurm_partition: "low"')
     workflow = started(project)
-    _, job = workflow.running_training()
+    _, job = workflow.halted_training()
     take_node("node3")
     workflow.finish()
     assert {attempt["JobID"] for attempt in of_rule(project, "train")} == {job}
@@ -85,7 +84,7 @@ def preempted_for_good(project, _):
     """Take the node away where that cancels what runs there."""
     edit_profile(project, 'slurm_partition: "gpu"', 'slurm_partition: "fleeting"')
     workflow = started(project)
-    workflow.running_training()
+    workflow.halted_training()
     take_node("node6")
     wait_for_state(project, "PREEMPTED")
     # The plugin (2.8.0) goes on waiting for it.
@@ -96,8 +95,7 @@ def preempted_for_good(project, _):
 def controller_restarted(project, cluster):
     """Stop the controller while a training runs, and start it again."""
     workflow = started(project)
-    process, _ = workflow.running_training()
-    process.send_signal(signal.SIGSTOP)
+    process, _ = workflow.halted_training()
     with NODE_TAKEN:
         cluster.restart_controller()
     process.send_signal(signal.SIGCONT)
@@ -108,9 +106,7 @@ def controller_restarted(project, cluster):
 def snakemake_killed(project, _):
     """Kill Snakemake alone, and start it again while its job runs."""
     workflow = started(project)
-    process, job = workflow.running_training()
-    # It stands still, so that it cannot end before the other one starts.
-    process.send_signal(signal.SIGSTOP)
+    process, job = workflow.halted_training()
     workflow.kill()
     assert trainings(project)
     unlock(workflow)
@@ -136,7 +132,7 @@ def node_lost(project, cluster):
     """Lose the node, with all that runs there."""
     edit_profile(project, 'slurm_partition: "gpu"', 'slurm_partition: "fragile"')
     workflow = started(project)
-    process, job = workflow.running_training()
+    process, job = workflow.halted_training()
     node = process.environ()["SLURMD_NODENAME"]
     cluster.kill(node)
     end_with_its_node(job)

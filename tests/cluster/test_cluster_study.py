@@ -138,10 +138,11 @@ def test_a_training_on_several_nodes_that_one_is_asked_to_stop_goes_on_in_the_ne
     (trained,) = (study / RESULTS / "train").glob("wave_u_net-*")
     weights = trained.relative_to(study) / "model.safetensors"
     workflow = Workflow(project, str(weights)).start()
-    _, job = workflow.running_training()
+    halted, job = workflow.halted_training()
     processes = {process.environ()["SLURMD_NODENAME"]: process for process in trainings(project)}
     assert set(processes) == {"node1", "node2"}
     processes["node2"].send_signal(signal.SIGTERM)
+    halted.send_signal(signal.SIGCONT)
     workflow.finish()
     assert states(project) == ["FAILED", "COMPLETED"]
     assert of_rule(project, "train")[0]["JobID"] == job
