@@ -34,7 +34,7 @@ def by_ours(
     references: np.ndarray, systems: list[np.ndarray], rate: int, threads: int, device: str = "cpu"
 ) -> list[Scores]:
     """Score systems on one song as `mssbench score` does, in windows of 1 s."""
-    how = {"threads": threads, "backend": backend_of(device)}
+    how = {"threads": threads, "backend": backend_of(device, references.size)}
     return evaluate(References(references, rate, rate, **how), systems)
 
 
@@ -77,6 +77,7 @@ def against_museval(
     }
     spent: dict[str, list[Time]] = {what: [] for what in work}
     largest = 0.0
+    work["one alone"]()  # compiled code is loaded, or compiled the first time
     for _ in range(rounds):
         for what, run in work.items():
             elapsed, result = timed(run)
@@ -105,7 +106,8 @@ def cost(name: str, seconds: float, rounds: int, systems: int, *, device: str) -
     spent, now = [], time.process_time if device == "cpu" else time.perf_counter
     for _ in range(rounds):
         start = now()
-        prepared = References(references, case.rate, case.rate, backend=backend_of(device))
+        backend = backend_of(device, references.size)
+        prepared = References(references, case.rate, case.rate, backend=backend)
         _ = prepared.correlations
         correlated = now()
         _ = prepared.projections

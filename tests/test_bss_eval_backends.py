@@ -5,8 +5,10 @@ from test_bss_eval import assert_alike, museval_of, sources
 
 from mssbench.cli import main
 from mssbench.errors import UserError
-from mssbench.scoring.backends import NUMPY
+from mssbench.scoring.backends import NUMPY, WORTH_COMPILING, backend_of
 from mssbench.scoring.bsseval import bss_eval, evaluate
+from mssbench.scoring.compiled_backend import CompiledBackend
+from mssbench.scoring.compiled_fft import SIZE
 from mssbench.scoring.protocol import Protocol
 from mssbench.scoring.references import References
 from mssbench.scoring.torch_backend import TorchBackend
@@ -55,6 +57,68 @@ def test_equal_channels_are_scored_by_torch_as_by_numpy(device):
     (found,) = scored(references, systems, TorchBackend(device), filters=40)
     (expected,) = scored(references, systems, NUMPY, filters=40)
     np.testing.assert_allclose(found[:4], expected[:4], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("framewise", [False, True])
+@pytest.mark.parametrize(("J", "C"), [(1, 1), (2, 1), (2, 2), (3, 1)])
+def test_compiled_code_gives_numpys_values(J, C, framewise, monkeypatch):
+    sizes = []
+    original = CompiledBackend.products
+
+    def products(self, spectra, signals, segments, size):
+        sizes.append(size)
+        return original(self, spectra, signals, segments, size)
+
+    monkeypatch.setattr(CompiledBackend, "products", products)
+    references, estimates = sources(J, 9700, C)
+    systems = [estimates, estimates + 0.01 * np.roll(references, 3, axis=1)]
+    found = scored(references, systems, CompiledBackend(), framewise_filters=framewise)
+    expected = scored(references, systems, NUMPY, framewise_filters=framewise)
+    for own, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(own[:4], other[:4], rtol=0, atol=1e-8)
+        assert np.isfinite(other.SDR).all()
+    # Borders of windows are transformed by NumPy, at another size.
+    assert SIZE in sizes
+
+
+@pytest.mark.parametrize("filters", [512, 511, 301])
+def test_compiled_code_gives_musevals_values(filters):
+    references, estimates = sources(2, 9700, 2)
+    signals = [np.moveaxis(s, 1, 2) for s in (references, estimates)]
+    prepared = References(signals[0], 3000, 3000, filters, backend=CompiledBackend())
+    (found,) = evaluate(prepared, signals[1:])
+    (expected,) = evaluate(References(signals[0], 3000, 3000, filters), signals[1:])
+    assert_alike(found, expected)
+    if filters == 512:
+        assert_alike(found, museval_of(references, estimates, 3000, 3000))
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_compiled_code_refuses_what_is_no_number(wrong):
+    references, estimates = sources(2, 9700)
+    signals = [np.moveaxis(s, 1, 2) for s in (references, estimates)]
+    signals[1][0, 0, 5000] = wrong
+    with pytest.raises(ValueError, match="an estimate has samples that are NaN or infinite"):
+        evaluate(References(signals[0], 3000, 3000, backend=CompiledBackend()), signals[1:])
+
+
+def test_threads_share_compiled_code_and_change_nothing():
+    references, estimates = sources(2, 30000)
+    signals = [np.moveaxis(s, 1, 2) for s in (references, estimates)]
+    one, two = (
+        evaluate(
+            References(signals[0], 3000, 3000, threads=threads, backend=CompiledBackend()),
+            signals[1:],
+        )
+        for threads in (1, 2)
+    )
+    for alone, shared in zip(one[0], two[0], strict=True):
+        np.testing.assert_array_equal(alone, shared)
+
+
+def test_length_of_the_references_decides_whether_code_is_compiled():
+    assert backend_of("cpu", WORTH_COMPILING - 1) is NUMPY
+    assert isinstance(backend_of("cpu", WORTH_COMPILING), CompiledBackend)
 
 
 def test_device_decides_what_computes(monkeypatch):

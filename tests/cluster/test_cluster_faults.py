@@ -106,7 +106,7 @@ def controller_restarted(project, cluster):
 def snakemake_killed(project, _):
     """Kill Snakemake alone, and start it again while its job runs."""
     workflow = started(project)
-    process, job = workflow.halted_training()
+    _, job = workflow.halted_training()
     workflow.kill()
     assert trainings(project)
     unlock(workflow)

@@ -98,7 +98,7 @@ def bss_eval(
         filters,
         framewise_filters=framewise_filters,
         threads=threads,
-        backend=backend_of(device),
+        backend=backend_of(device, truth.size),
     )
     (scores,) = evaluate(prepared, [guess], compute_permutation)
     return scores

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 import scipy.fft
 
-from mssbench.scoring.backends import NUMPY, Backend
+from mssbench.scoring.backends import NUMPY, Backend, Segments
 from mssbench.scoring.threads import in_order
 
 
@@ -193,7 +193,7 @@ def _correlations(
         last = first + segments * B
         delayed = x.padded(first, last + L - 1, y_span)
         blocks = delayed if x_span == y_span else x.padded(first, last, x_span)
-        spectra = backend.spectra(_segments(blocks, segments, B, B), size, conjugate=True)
+        spectra = backend.spectra(blocks, Segments(segments, B, B), size)
         offset = 0
         for number, y in enumerate(ys):
             around = y.padded(first, last + L - 1, y_span, delayed)
@@ -201,8 +201,8 @@ def _correlations(
                 new = around[:, : last - first]
                 energies[offset : offset + y.count] += np.vecdot(new, new)
                 offset += y.count
-            overlapping = backend.spectra(_segments(around, segments, B, size), size)
-            total[number] = total[number] + backend.products(spectra, overlapping)
+            overlapping = Segments(segments, B, size)
+            total[number] += backend.products(spectra, around, overlapping, size)
     # A segment of y begins where its block of x does, and goes on for L - 1 samples more.
     return np.concatenate([backend.lags(of_group, size, L) for of_group in total], axis=1)
 
@@ -220,24 +220,19 @@ def _across(
     """
     size = scipy.fft.next_fast_len(2 * (L - 1), real=True)
     x, *ys = groups
-    before = np.zeros((x.count, len(borders), L - 1))
+    each, tail = len(borders), L - 1
+    before = np.zeros((x.count, each, tail))
     for number, (border, _) in enumerate(borders):
-        cut = x.cut(max(0, border - L + 1), border)
-        before[:, number, L - 1 - cut.shape[1] :] = cut
-    spectra = backend.spectra(before, size, conjugate=True)
+        cut = x.cut(max(0, border - tail), border)
+        before[:, number, tail - cut.shape[1] :] = cut
+    spectra = backend.spectra(before.reshape(x.count, -1), Segments(each, tail, tail), size)
     found = []
     for y in ys:
-        after = np.zeros((y.count, len(borders), size))
+        after = np.zeros((y.count, each, size))
         for number, (border, end) in enumerate(borders):
-            cut = y.cut(border, min(border + L - 1, end))
-            after[:, number, L - 1 : L - 1 + cut.shape[1]] = cut
-        products = backend.products(spectra, backend.spectra(after, size))
+            cut = y.cut(border, min(border + tail, end))
+            after[:, number, tail : tail + cut.shape[1]] = cut
+        rows = after.reshape(y.count, -1)
+        products = backend.products(spectra, rows, Segments(each, size, size), size)
         found.append(backend.lags(products, size, L))
     return np.concatenate(found, axis=1)
-
-
-def _segments(signals: np.ndarray, count: int, step: int, length: int) -> np.ndarray:
-    """Return a view of segments, (signals, count, length), that begin every ``step`` samples."""
-    row, sample = signals.strides
-    shape, strides = (len(signals), count, length), (row, step * sample, sample)
-    return np.ndarray(shape, signals.dtype, signals, strides=strides)

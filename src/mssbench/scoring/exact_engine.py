@@ -38,7 +38,7 @@ def bsseval(
     Returns:
         SDR, ISR, SIR and SAR, each (sources, windows).
     """
-    backend = backend_of(device)
+    backend = backend_of(device, references.size)
     file = kept and kept_file(
         kept, references, window, hop, framewise=framewise_filters, device=device
     )

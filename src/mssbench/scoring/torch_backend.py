@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from mssbench.scoring.backends import Solve
+from mssbench.scoring.backends import Segments, Solve
 
 
 class TorchBackend:
@@ -16,15 +16,17 @@ class TorchBackend:
     def __init__(self, device: str) -> None:
         self.device = torch.device(device)
 
-    def spectra(self, segments: np.ndarray, size: int, *, conjugate: bool = False) -> torch.Tensor:
-        """Return the real FFTs of segments."""
-        found = torch.fft.rfft(self._tensor(segments), n=size)
-        return found.conj() if conjugate else found
+    def spectra(self, signals: np.ndarray, segments: Segments, size: int) -> torch.Tensor:
+        """Return the conjugate spectra of segments, (P, segments, frequencies)."""
+        return torch.fft.rfft(self._tensor(segments.of(signals)), n=size).conj()
 
-    def products(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    def products(
+        self, spectra: torch.Tensor, signals: np.ndarray, segments: Segments, size: int
+    ) -> torch.Tensor:
         """Return the sums over segments of spectra's products, (P, Q, frequencies)."""
+        others = torch.fft.rfft(self._tensor(segments.of(signals)), n=size)
         # A product of matrices for each frequency: (P, segments) by (segments, Q).
-        of_each = x.permute(2, 0, 1) @ y.permute(2, 1, 0)
+        of_each = spectra.permute(2, 0, 1) @ others.permute(2, 1, 0)
         return of_each.permute(1, 2, 0)
 
     def lags(self, products: torch.Tensor, size: int, L: int) -> np.ndarray:
