@@ -1,7 +1,6 @@
 """A whole run of `mssbench score`: many songs, one process a core."""
 
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -45,29 +44,36 @@ def whole_run(name: str, seconds: float, songs: int, distinct: int, *, workers: 
         write_songs(folder, name, seconds, songs, distinct)
         words = ["--references", "truth", "--estimates", "estimates", "--out", "scores"]
         command = [sys.executable, "-m", "mssbench.cli", "score", *words]
-        start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+        start, peak = time.perf_counter(), 0
+        spent: dict[int, float] = {}
         run = subprocess.Popen([*command, "--workers", str(workers)], cwd=folder)
-        peak = 0
         while run.poll() is None:
-            peak = max(peak, memory_of(run.pid))
+            memory, seconds_of = usage_of(run.pid)
+            peak = max(peak, memory)
+            spent.update(seconds_of)
             time.sleep(0.5)
         clock = time.perf_counter() - start
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
         if run.returncode:
             raise SystemExit(f"mssbench score ended with {run.returncode}")
-    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     cells = [case.layout, case.sources, f"{seconds:g}", songs, workers]
-    cells += [f"{clock:.0f}", f"{spent:.0f}", f"{peak / 2**20:.0f}"]
+    cells += [f"{clock:.0f}", f"{sum(spent.values()):.0f}", f"{peak / 2**20:.0f}"]
     return f"| {' | '.join(map(str, cells))} |"
 
 
-def memory_of(pid: int) -> int:
-    """Return the memory of a process and its children (bytes), what they share counted once."""
-    total = 0
+def usage_of(pid: int) -> tuple[int, dict[int, float]]:
+    """Return what a process and its children use now.
+
+    Returns:
+        Memory (bytes), what they share counted once, and the CPU seconds of each so far, by number:
+        the workers are not the process's own children, so that nobody adds theirs up.
+    """
+    memory, spent = 0, {}
     try:
         root = psutil.Process(pid)
         for process in (root, *root.children(recursive=True)):
-            total += process.memory_full_info().pss
+            memory += process.memory_full_info().pss
+            times = process.cpu_times()
+            spent[process.pid] = times.user + times.system
     except psutil.NoSuchProcess:
         pass
-    return total
+    return memory, spent
