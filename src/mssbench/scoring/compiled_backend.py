@@ -1,11 +1,9 @@
 """The heavy parts of BSSEval compiled by numba: a spectrum is used before it leaves the cache."""
 
-from typing import Any
-
 import numpy as np
 
 from mssbench.scoring.backends import NumpyBackend, Segments
-from mssbench.scoring.compiled_fft import HALF, SIZE, compiled, forward, index, inverse
+from mssbench.scoring.compiled_fft import HALF, SIZE, add_products, write_lags, write_spectra
 
 
 class CompiledBackend(NumpyBackend):
@@ -19,7 +17,7 @@ class CompiledBackend(NumpyBackend):
         if size != SIZE:
             return super().spectra(signals, segments, size)
         found = np.empty((len(signals), segments.number, 2 * HALF))
-        _spectra(signals, segments.step, segments.length, found)
+        write_spectra(signals, segments.step, segments.length, found)
         return found
 
     def products(
@@ -29,7 +27,7 @@ class CompiledBackend(NumpyBackend):
         if size != SIZE:
             return super().products(spectra, signals, segments, size)
         found = np.zeros((len(spectra), len(signals), 2 * HALF))
-        _products(spectra, signals, segments.step, segments.length, found)
+        add_products(spectra, signals, segments.step, segments.length, found)
         return found
 
     def lags(self, products: np.ndarray, size: int, L: int) -> np.ndarray:
@@ -37,43 +35,5 @@ class CompiledBackend(NumpyBackend):
         if size != SIZE:
             return super().lags(products, size, L)
         found = np.empty((*products.shape[:2], L + L % 2))
-        _lags(products, found)
+        write_lags(products, found)
         return found[..., :L]
-
-
-@compiled
-def _spectra(signals: Any, step: int, length: int, found: Any) -> None:
-    work = np.empty(2 * HALF)
-    for p in range(found.shape[0]):
-        for s in range(found.shape[1]):
-            forward(signals[p, s * step : s * step + length], found[p, s], work)
-
-
-@compiled
-def _products(spectra: Any, signals: Any, step: int, length: int, found: Any) -> None:
-    spectrum, work = np.empty(2 * HALF), np.empty(2 * HALF)
-    for q in range(found.shape[1]):
-        for s in range(spectra.shape[1]):
-            forward(signals[q, s * step : s * step + length], spectrum, work)
-            for p in range(found.shape[0]):
-                _add_product(spectra[p, s], spectrum, found[p, q])
-
-
-@compiled
-def _add_product(x: Any, y: Any, total: Any) -> None:
-    """Add the conjugate of x times y."""
-    # The first numbers are two real ones each.
-    total[0] += x[0] * y[0]
-    total[HALF] += x[HALF] * y[HALF]
-    for n in range(1, HALF):
-        k, i = index(n), index(n) + index(HALF)
-        total[k] += x[k] * y[k] + x[i] * y[i]
-        total[i] += x[k] * y[i] - x[i] * y[k]
-
-
-@compiled
-def _lags(products: Any, found: Any) -> None:
-    work = np.empty((2, 2 * HALF))
-    for p in range(found.shape[0]):
-        for q in range(found.shape[1]):
-            inverse(products[p, q], found[p, q], work)

@@ -7,6 +7,9 @@ reversed, and its inner loops run along memory, so that a processor takes severa
 Complex arrays are two halves: the real parts, then the imaginary ones. A spectrum has ``HALF``
 numbers: the one at half the sampling rate, real as that at 0 Hz is, lies in the latter's imaginary
 part.
+
+All that is compiled stands in this file: numba makes code anew that it has kept when the function's
+own file changes, but not when that of another does which it calls.
 """
 
 from collections.abc import Callable
@@ -165,3 +168,44 @@ def inverse(spectrum: Any, samples: Any, work: Any) -> None:
     for n in range(len(samples) // 2):
         k = index(n)
         samples[k + k], samples[k + k + index(1)] = y[k + i] / HALF, y[k] / HALF
+
+
+@compiled
+def _add_product(x: Any, y: Any, total: Any) -> None:
+    """Add the conjugate of x times y."""
+    # The first numbers are two real ones each.
+    total[0] += x[0] * y[0]
+    total[HALF] += x[HALF] * y[HALF]
+    for n in range(1, HALF):
+        k, i = index(n), index(n) + index(HALF)
+        total[k] += x[k] * y[k] + x[i] * y[i]
+        total[i] += x[k] * y[i] - x[i] * y[k]
+
+
+@compiled
+def write_spectra(signals: Any, step: int, length: int, found: Any) -> None:
+    """Write the spectra of segments, one every ``step`` samples, into (P, segments, 2 HALF)."""
+    work = np.empty(2 * HALF)
+    for p in range(found.shape[0]):
+        for s in range(found.shape[1]):
+            forward(signals[p, s * step : s * step + length], found[p, s], work)
+
+
+@compiled
+def add_products(spectra: Any, signals: Any, step: int, length: int, found: Any) -> None:
+    """Add the sums over segments of conjugate spectra times those of signals to (P, Q, 2 HALF)."""
+    spectrum, work = np.empty(2 * HALF), np.empty(2 * HALF)
+    for q in range(found.shape[1]):
+        for s in range(spectra.shape[1]):
+            forward(signals[q, s * step : s * step + length], spectrum, work)
+            for p in range(found.shape[0]):
+                _add_product(spectra[p, s], spectrum, found[p, q])
+
+
+@compiled
+def write_lags(products: Any, found: Any) -> None:
+    """Write the first samples of what has the spectra (P, Q, 2 HALF) into (P, Q, samples)."""
+    work = np.empty((2, 2 * HALF))
+    for p in range(found.shape[0]):
+        for q in range(found.shape[1]):
+            inverse(products[p, q], found[p, q], work)
