@@ -75,6 +75,24 @@ def test_damaged_ones_alone_are_no_state(tmp_path):
     assert checkpoint.load(tmp_path, RUN) is None
 
 
+def test_one_that_another_attempt_replaces_while_it_is_looked_for_is_not_missed(
+    tmp_path, monkeypatch
+):
+    checkpoint.save(tmp_path, RUN, state(0))
+    newest_first = checkpoint._newest_first
+    later = iter([1, 2])
+
+    def saved_twice_more(folder):
+        found = newest_first(folder)
+        monkeypatch.setattr(checkpoint, "_newest_first", newest_first)
+        for step in later:
+            checkpoint.save(folder, RUN, state(step))
+        return found
+
+    monkeypatch.setattr(checkpoint, "_newest_first", saved_twice_more)
+    assert checkpoint.load(tmp_path, RUN)["step"] == 2
+
+
 def test_another_run_is_refused_and_the_differing_keys_are_named(tmp_path):
     checkpoint.save(tmp_path, RUN, state(1))
     other = {"training": {"optimiser": {"name": "adam", "lr": 1e-3}, "patience": 2}, "code": "abc"}

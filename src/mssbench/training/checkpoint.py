@@ -57,20 +57,17 @@ def load(folder: Path, run: dict[str, Any]) -> dict[str, Any] | None:
     """
     for partial in folder.glob(".checkpoint-*.partial.pt"):
         partial.unlink(missing_ok=True)
-    for path in _newest_first(folder):
-        content = path.read_bytes()
-        if _digest(content) != NAME.fullmatch(path.name)[2]:  # type: ignore[index]
-            log.warning("%s is damaged; looking for the checkpoint before it", path)
-            path.unlink()
-            continue
-        saved = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-        if saved["run"] != run:
-            raise UserError(
-                f"{path} belongs to another run: {differences(saved['run'], run)}; "
-                f"restore what it was, or remove {folder} to start anew"
-            )
-        return saved["state"]
-    return None
+    found = _newest_whole(folder)
+    if found is None:
+        return None
+    path, content = found
+    saved = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    if saved["run"] != run:
+        raise UserError(
+            f"{path} belongs to another run: {differences(saved['run'], run)}; "
+            f"restore what it was, or remove {folder} to start anew"
+        )
+    return saved["state"]
 
 
 def clear(folder: Path) -> None:
@@ -99,6 +96,23 @@ def flatten(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         nested = isinstance(part, dict) and part
         leaves |= flatten(part, f"{prefix}{name}.") if nested else {f"{prefix}{name}": part}
     return leaves
+
+
+def _newest_whole(folder: Path) -> tuple[Path, bytes] | None:
+    """Return the newest checkpoint that is whole, with its content; remove those that are not."""
+    while files := _newest_first(folder):
+        path = files[0]
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            # SLURM gives an attempt whose time is over some seconds to end, while the next may
+            # already begin here: it has saved anew and removed this one.
+            continue
+        if _digest(content) == NAME.fullmatch(path.name)[2]:  # type: ignore[index]
+            return path, content
+        log.warning("%s is damaged; looking for the checkpoint before it", path)
+        path.unlink(missing_ok=True)
+    return None
 
 
 def _digest(content: bytes | memoryview) -> str:
