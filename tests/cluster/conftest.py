@@ -58,10 +58,15 @@ def study_run(cluster, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def local(request, local_run):
-    """The folder of the finished study, made on one machine without SLURM."""
-    if any("study" in item.fixturenames for item in request.session.items):
-        request.getfixturevalue("study_run")  # beside it
+def beside(request):
+    """What SLURM makes while the faults come: the study, where a test of this session wants it."""
+    wanted = any("study" in item.fixturenames for item in request.session.items)
+    return [request.getfixturevalue("study_run")] if wanted else []
+
+
+@pytest.fixture(scope="session")
+def local(beside, local_run):
+    """The folder of the finished study, made on one machine without SLURM, another beside it."""
     project, running = local_run
     assert running.wait() == 0, (project / "snakemake.log").read_text()
     return project

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -103,7 +104,7 @@ class Workflow:
     def finish(self, seconds=900):
         """Wait for its end, which has to be a good one."""
         code = self.process.wait(seconds)
-        assert code == 0, f"{self.log.read_text()[-6000:]}\n{accounting(self.project)}"
+        assert code == 0, logs(self.project)
 
     def kill(self):
         """End it, and nothing else, at once."""
@@ -156,7 +157,9 @@ def end_with_its_node(job):
         elif (process.info["environ"] or {}).get("SLURM_JOB_ID") == job:
             others.append(process)
     for process in (*steps, *others):
-        process.kill()
+        # Some end with those before them.
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def accounting(project):
@@ -175,6 +178,14 @@ def states(project):
 def wait_for_state(project, state, seconds=90):
     """Wait until the accounting says so of an attempt."""
     wait(lambda: state in states(project), state, seconds, every=1)
+
+
+def logs(project):
+    """Return what the workflow, its jobs and the accounting say, for a test that fails."""
+    of_jobs = sorted((project / "results" / "slurm_logs").rglob("*.log"))
+    files = (project / "snakemake.log", *of_jobs)
+    ends = [f"== {file}\n{file.read_text(errors='replace')[-6000:]}" for file in files]
+    return "\n".join([*ends, *(str(row) for row in accounting(project))])
 
 
 def of_rule(project, rule):

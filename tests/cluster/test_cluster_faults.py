@@ -6,11 +6,11 @@ come at once: most of the time a workflow waits for its jobs, which are training
 
 import signal
 import subprocess
-import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent import futures
+from typing import NamedTuple
 
 import pytest
-from slurm import GPUS_A_NODE, run, wait
+from slurm import GPUS_A_NODE, Cluster, run, wait
 from submitted import (
     TABLE,
     Workflow,
@@ -18,6 +18,7 @@ from submitted import (
     edit_profile,
     end_with_its_node,
     environment,
+    logs,
     of_rule,
     states,
     tables,
@@ -92,12 +93,14 @@ def preempted_for_good(project, _):
     assert states(project) == ["PREEMPTED", "COMPLETED"]
 
 
-def controller_restarted(project, cluster):
+def controller_restarted(project, around):
     """Stop the controller while a training runs, and start it again."""
     workflow = started(project)
     process, _ = workflow.halted_training()
-    with NODE_TAKEN:
-        cluster.restart_controller()
+    # Not beside others: without a controller a job whose step has yet to begin fails and is sent
+    # once more, and one that ends meanwhile keeps its GPUs (SLURM 22.05).
+    futures.wait(around.others)
+    around.cluster.restart_controller()
     process.send_signal(signal.SIGCONT)
     workflow.finish()
     assert states(project) == ["COMPLETED"]
@@ -128,13 +131,13 @@ def out_of_memory(project, _):
     assert states(project)[0] != "COMPLETED"
 
 
-def node_lost(project, cluster):
+def node_lost(project, around):
     """Lose the node, with all that runs there."""
     edit_profile(project, 'slurm_partition: "gpu"', 'slurm_partition: "fragile"')
     workflow = started(project)
     process, job = workflow.halted_training()
     node = process.environ()["SLURMD_NODENAME"]
-    cluster.kill(node)
+    around.cluster.kill(node)
     end_with_its_node(job)
     # The plugin (2.8.0) then bars a node called "None assigned" from what it submits, and SLURM
     # refuses that: one starts again.
@@ -147,7 +150,9 @@ def node_lost(project, cluster):
 
 FAULTS = (
     *(cancelled, all_cancelled, past_its_limit, preempted, preempted_for_good),
-    *(snakemake_killed, out_of_memory, node_lost, controller_restarted),
+    *(snakemake_killed, out_of_memory, node_lost),
+    # The last, which waits for the others.
+    controller_restarted,
 )
 WAVE_U_NET = ("wave_u_net",)
 # What is trained anew, where it is more than that.
@@ -156,16 +161,18 @@ MODELS = {all_cancelled: ("htmd_net", *WAVE_U_NET)}
 MOST_OF_A_NODE = 150_000
 
 
-# SLURM (22.05) goes on counting the GPUs of a job that ends while the controller is away.
-NODE_TAKEN = threading.Lock()
+class Around(NamedTuple):
+    """What is there beside the project of a fault: the daemons, and what came before and runs."""
+
+    cluster: Cluster
+    others: list[futures.Future]
 
 
 def take_node(name):
     """Have a job done that all of a node's GPUs are taken for, from what is less urgent."""
     gpus = f"--gpus-per-node={GPUS_A_NODE}"
     where = ("--partition=high", "--nodes=1", f"--nodelist={name}", gpus, "--mem=100")
-    with NODE_TAKEN:
-        run("sbatch", "--wait", *where, "--output=/dev/null", "--wrap=true")
+    run("sbatch", "--wait", *where, "--output=/dev/null", "--wrap=true")
 
 
 def unlock(workflow):
@@ -187,24 +194,30 @@ def chosen(session):
 
 
 @pytest.fixture(scope="module")
-def faults(request, cluster, local, tmp_path_factory):
+def faults(request, cluster, beside, local, tmp_path_factory):
     """All faults that are asked for: name -> (its project, what came of it)."""
     folder = tmp_path_factory.mktemp("faults")
-    with ThreadPoolExecutor(len(FAULTS)) as pool:
+    with futures.ThreadPoolExecutor(len(FAULTS) + 1) as pool:
         projects = {
             fault: without_trainings(local, folder / fault.__name__, MODELS.get(fault, WAVE_U_NET))
             for fault in chosen(request.session)
         }
-        yield {
-            fault: (project, pool.submit(fault, project, cluster))
-            for fault, project in projects.items()
-        }
+        others = [pool.submit(workflow.process.wait) for workflow in beside]
+        running = {}
+        for fault, project in projects.items():
+            others.append(pool.submit(fault, project, Around(cluster, others.copy())))
+            running[fault] = (project, others[-1])
+        yield running
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 def test_a_fault_changes_no_table_and_makes_nothing_twice(faults, local, fault):
     project, future = faults[fault]
-    future.result()
+    try:
+        future.result()
+    except Exception as error:
+        error.add_note(logs(project))
+        raise
     assert tables(project) == tables(local)
     ended = [row["Comment"] for row in of_rule(project, "train") if row["State"] == "COMPLETED"]
     assert len(ended) == len(set(ended)) == len(MODELS.get(fault, WAVE_U_NET))
