@@ -5,11 +5,12 @@
 #   make test                  the whole test suite
 #   MSSBENCH_KILLS=50 make test ARGS=tests/faults/test_whole_study.py
 #                              a study killed at 50 random moments in place of 2
+#   make test-browser          the listening page in a Chromium
 #   make test-cluster          the workflow on a SLURM of its own
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce report dashboard test test-cluster check format lock
+.PHONY: help setup reproduce report dashboard test test-browser test-cluster check format lock
 
 ARGS ?=
 CORES ?= all
@@ -40,6 +41,9 @@ dashboard: setup  ## browse the runs in MLflow, on this machine only
 
 test: setup  ## run all tests
 	@python -m pytest -n auto --dist loadfile $(ARGS)
+
+test-browser: setup  ## drive the listening page in Chromium, installed where missing (root, Debian)
+	@bash tests/browser.sh $(ARGS)
 
 test-cluster: setup  ## run the workflow on a SLURM, installed for it where missing (root, Debian)
 	@bash tests/cluster/run.sh $(ARGS)

@@ -10,44 +10,10 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-packages=(slurm-wlm slurmdbd munge mariadb-server iproute2)
-programs=(slurmctld slurmd slurmdbd sacct munged mariadbd ip)
-policy=/usr/sbin/policy-rc.d
-
-missing() {
-    local program
-    for program in "${programs[@]}"; do
-        command -v "$program" >/dev/null || return 0
-    done
-    return 1
-}
-
-# The packages' services are not started: only what they hold is needed.
-install() {
-    export DEBIAN_FRONTEND=noninteractive
-    if [ ! -e "$policy" ]; then
-        trap 'rm -f "$policy"' EXIT
-        printf '#!/bin/sh\nexit 101\n' >"$policy"
-        chmod +x "$policy"
-    fi
-    apt-get install -y -qq --no-install-recommends "${packages[@]}" ||
-        { apt-get update -qq && apt-get install -y -qq --no-install-recommends "${packages[@]}"; }
-}
-
-give_up() {
-    echo "tests/cluster/run.sh: error: $1" >&2
-    exit 2
-}
-
+. tests/debian.sh
 [ "$(id -u)" = 0 ] || give_up "SLURM's daemons are started here, which takes root"
-if missing; then
-    command -v apt-get >/dev/null || give_up "install ${packages[*]}; there is no apt-get to do it"
-    log=$(mktemp)
-    install >"$log" 2>&1 || { cat "$log" >&2; give_up "SLURM could not be installed"; }
-    rm -f "$log"
-    trap - EXIT
-    [ "$(cat "$policy" 2>/dev/null)" != $'#!/bin/sh\nexit 101' ] || rm -f "$policy"
-fi
+need_programs "slurmctld slurmd slurmdbd sacct munged mariadbd ip" \
+    slurm-wlm slurmdbd munge mariadb-server iproute2
 
 unset SLURM_CONF MLFLOW_TRACKING_URI
 apart=(unshare --pid --fork --kill-child --mount --mount-proc --net)
