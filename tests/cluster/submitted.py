@@ -85,7 +85,9 @@ class Workflow:
         self.project = project
         self.log = project / "snakemake.log"
         profile = ("--workflow-profile", "profiles/slurm")
-        self.words = [sys.executable, "-m", "snakemake", *profile, *targets]
+        # Where the tests run in the background, Ctrl-C is ignored, and so it would be here.
+        heeding = ("env", "--default-signal=INT")
+        self.words = [*heeding, sys.executable, "-m", "snakemake", *profile, *targets]
         self.process = None
 
     def start(self):
@@ -162,12 +164,16 @@ def end_with_its_node(job):
             process.kill()
 
 
-def accounting(project):
-    """Return what SLURM knows of each attempt of a project's Snakemake jobs, oldest first."""
+def attempts():
+    """Return what SLURM knows of each attempt of all Snakemake jobs, oldest first."""
     said = run(*("sacct", "-a", "-X", "-D", "-P", "-n", "-S", "now-1hour", f"-o{','.join(FIELDS)}"))
     rows = (dict(zip(FIELDS, line.split("|"), strict=True)) for line in said.splitlines())
-    ours = (row for row in rows if row["JobName"].startswith("mss_"))
-    return [row for row in ours if row["WorkDir"] == str(project)]
+    return [row for row in rows if row["JobName"].startswith("mss_")]
+
+
+def accounting(project):
+    """Return the attempts of a project's jobs."""
+    return [row for row in attempts() if row["WorkDir"] == str(project)]
 
 
 def states(project):

@@ -122,6 +122,17 @@ def snakemake_killed(project, _):
     assert all(first["End"] <= other["Start"] for other in others)
 
 
+def interrupted(project, _):
+    """Press Ctrl-C, which ends Snakemake and its job; start again."""
+    workflow = started(project)
+    workflow.halted_training()
+    workflow.process.send_signal(signal.SIGINT)
+    assert workflow.process.wait(300) != 0
+    wait_for_state(project, "CANCELLED")
+    workflow.start().finish()
+    assert states(project) == ["CANCELLED", "COMPLETED"]
+
+
 def out_of_memory(project, _):
     """Ask for less than Python with torch takes; eight times as much is enough."""
     edit_profile(project, "runtime: 1440", "mem_mb: 300 * 8 ** (attempt - 1)")
@@ -150,7 +161,7 @@ def node_lost(project, around):
 
 FAULTS = (
     *(cancelled, all_cancelled, past_its_limit, preempted, preempted_for_good),
-    *(snakemake_killed, out_of_memory, node_lost),
+    *(snakemake_killed, interrupted, out_of_memory, node_lost),
     # The last, which waits for the others.
     controller_restarted,
 )
