@@ -88,6 +88,7 @@ def first_step(
         "rendition": manifest,
         "checkpoints": folder / "checkpoints",
         "out-weights": folder / "model.safetensors",
+        "out-last": folder / "last.safetensors",
         "out-history": folder / "history.csv",
         "out-run": folder / "run.json",
         "device": device,

@@ -26,6 +26,7 @@ def words(rendition, folder, *more):
         "rendition": rendition,
         "checkpoints": folder / "checkpoints",
         "out-weights": folder / "model.safetensors",
+        "out-last": folder / "last.safetensors",
         "out-history": folder / "history.csv",
         "out-run": folder / "run.json",
         "log": folder / "logs" / "train.log",

@@ -47,6 +47,7 @@ def folder(runs, tiny_rendition, tmp_path_factory):
             checkpoints=made / "checkpoints",
             device="cpu",
             out_weights=out / "model.safetensors",
+            out_last=out / "last.safetensors",
             out_history=out / "history.csv",
             out_run=out / "run.json",
         )

@@ -115,6 +115,7 @@ def test_weights_carry_the_configuration_that_names_them(project):
         found = json.loads(run.read_text())
         assert found["id"] == run.parent.name
         assert found["config"]["training"]["epochs"] == found["epochs"] == 8
+        assert (run.parent / "last.safetensors").is_file()
     assert not list((project / RESULTS / "checkpoints").glob("*/*"))
 
 

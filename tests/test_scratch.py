@@ -73,7 +73,9 @@ def test_a_training_reads_the_copy_and_removes_it(tiny_rendition, tmp_path, monk
 
     words = ["train", "--config", json.dumps(CONFIG), "--rendition", str(tiny_rendition)]
     words += ["--checkpoints", str(tmp_path / "checkpoints"), "--device", "cpu"]
-    for name, file in (("weights", "model.safetensors"), ("history", "h.csv"), ("run", "r.json")):
+    files = {"weights": "model.safetensors", "last": "l.safetensors"}
+    files |= {"history": "h.csv", "run": "r.json"}
+    for name, file in files.items():
         words += [f"--out-{name}", str(out / file)]
     assert cli.main(words) == 0
     plain = (out / "model.safetensors").read_bytes()

@@ -45,7 +45,7 @@ from mssbench.cli import main
 assert main(sys.argv[1:]) == 0
 print(*{name.partition(".")[0] for name in sys.modules}, "torch._dynamo" in sys.modules)
 """
-OUTPUTS = ("model.safetensors", "history.csv", "run.json")
+OUTPUTS = ("model.safetensors", "last.safetensors", "history.csv", "run.json")
 
 
 def words(rendition, folder, config=CONFIG, **options):
@@ -55,6 +55,7 @@ def words(rendition, folder, config=CONFIG, **options):
         "rendition": rendition,
         "checkpoints": folder / "checkpoints",
         "out-weights": folder / "model.safetensors",
+        "out-last": folder / "last.safetensors",
         "out-history": folder / "history.csv",
         "out-run": folder / "run.json",
         "device": "cpu",

@@ -18,7 +18,8 @@ SCORING = {"window": 1.0, "hop": 1.0, "references": "pcm16", "engine": "bss_eval
 
 def train(made, out=None):
     out = out or made
-    files = {"weights": "model.safetensors", "history": "history.csv", "run": "run.json"}
+    files = {"weights": "model.safetensors", "last": "last.safetensors"}
+    files |= {"history": "history.csv", "run": "run.json"}
     words = [word for kind, file in files.items() for word in (f"--out-{kind}", out / file)]
     config = ["--config", json.dumps(TRAINED), "--rendition", made / "rendition" / "manifest.json"]
     return ["train", *config, "--checkpoints", out / "checkpoints", *words, "--device", "cpu"]

@@ -48,7 +48,8 @@ def made(folder):
 
 
 def train(rendition, out, checkpoints):
-    files = {"weights": "model.safetensors", "history": "history.csv", "run": "run.json"}
+    files = {"weights": "model.safetensors", "last": "last.safetensors"}
+    files |= {"history": "history.csv", "run": "run.json"}
     words = [word for kind, file in files.items() for word in (f"--out-{kind}", out / file)]
     config = json.dumps(configuration(epochs=1))
     words += ["--config", config, "--rendition", rendition, "--device", "cpu"]

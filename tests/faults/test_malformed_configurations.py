@@ -91,7 +91,7 @@ def inputs(tmp_path_factory, tiny_rendition):
 
 def outputs(verb, out):
     if verb == "train":
-        made = ("checkpoints", "out-weights", "out-history", "out-run")
+        made = ("checkpoints", "out-weights", "out-last", "out-history", "out-run")
         return [word for name in made for word in (f"--{name}", out / name)]
     run = ["--run", "drawn"] if verb == "score" else []
     return ["--out", out / "estimates.json" if verb == "separate" else out, *run]

@@ -41,7 +41,8 @@ def test_a_folder_in_the_place_of_a_file_is_named(tmp_path):
 
 
 def trained(folder):
-    made = ("checkpoints", "out-weights", "out-history", "out-run", "rendition")
+    outputs = ("out-weights", "out-last", "out-history", "out-run")
+    made = ("checkpoints", *outputs, "rendition")
     return [word for name in made for word in (f"--{name}", folder / name)]
 
 
@@ -58,7 +59,8 @@ def test_progress_goes_on_where_the_clock_goes_backwards(monkeypatch, caplog):
 
 
 def test_a_checkpoint_from_the_future_is_continued(tmp_path, tiny_rendition):
-    files = {"weights": "model.safetensors", "history": "history.csv", "run": "run.json"}
+    files = {"weights": "model.safetensors", "last": "last.safetensors"}
+    files |= {"history": "history.csv", "run": "run.json"}
     words = [word for kind, file in files.items() for word in (f"--out-{kind}", tmp_path / file)]
     config = json.dumps(configuration(epochs=1))
     words += ["--config", config, "--rendition", tiny_rendition, "--device", "cpu"]

@@ -32,6 +32,7 @@ rule train:
         store=ancient("results/tracking/store.json"),
     output:
         weights="results/{dataset}/{scale}/train/{trained}/model.safetensors",
+        last="results/{dataset}/{scale}/train/{trained}/last.safetensors",
         history="results/{dataset}/{scale}/train/{trained}/history.csv",
         run="results/{dataset}/{scale}/train/{trained}/run.json",
     log:
@@ -99,7 +100,8 @@ rule train:
         " --checkpoints {params.checkpoints} --device {params.device} --threads {threads}"
         " --tag dataset={wildcards.dataset} --tag scale={wildcards.scale} --tag code={params.code}"
         " {params.sweep}"
-        " --out-weights {output.weights} --out-history {output.history} --out-run {output.run}"
+        " --out-weights {output.weights} --out-last {output.last}"
+        " --out-history {output.history} --out-run {output.run}"
         " --log {log}"
 
 

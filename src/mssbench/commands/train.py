@@ -37,7 +37,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="folder for this run's checkpoints; emptied when the outputs are written",
     )
-    parser.add_argument("--out-weights", type=Path, required=True, help=".safetensors to write")
+    parser.add_argument(
+        "--out-weights",
+        type=Path,
+        required=True,
+        help=".safetensors to write, of the best epoch",
+    )
+    parser.add_argument(
+        "--out-last",
+        type=Path,
+        required=True,
+        help=".safetensors to write, of the last epoch; with training.average its mean weights",
+    )
     parser.add_argument("--out-history", type=Path, required=True, help=".csv to write")
     parser.add_argument("--out-run", type=Path, required=True, help=".json to write")
     parser.add_argument(
@@ -206,7 +217,7 @@ def write_outputs(
     device: str,
     processes: int,
 ) -> None:
-    """Write weights, history and, last, the run's description."""
+    """Write both weights, the history and, last, the run's description."""
     import torch
 
     from mssbench.data.disk import telling_full_disk
@@ -214,9 +225,10 @@ def write_outputs(
     from mssbench.tracking.origin import PACKAGE, git_commit
 
     text, initial = json.dumps(config.resolved, sort_keys=True), config.resolved.get("initial")
-    args.out_weights.parent.mkdir(parents=True, exist_ok=True)
-    with telling_full_disk(args.out_weights.parent), atomic_path(args.out_weights) as temporary:
-        write_weights(temporary, result.weights, text)
+    for path, weights in ((args.out_weights, result.weights), (args.out_last, result.last_weights)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with telling_full_disk(path.parent), atomic_path(path) as temporary:
+            write_weights(temporary, weights, text)
     with atomic_path(args.out_history) as temporary, temporary.open("w", newline="") as file:
         table = csv.DictWriter(file, fieldnames=list(result.history[0]))
         table.writeheader()

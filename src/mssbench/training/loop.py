@@ -184,6 +184,7 @@ class Training:
         )
         return Result(
             weights=state.best_weights,
+            last_weights=state.latest_weights(),
             history=state.history,
             best_epoch=state.best_epoch,
             best_score=state.best_score,

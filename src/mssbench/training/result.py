@@ -17,6 +17,7 @@ class Result:
     Attributes:
         weights: the best epoch's state of the model, or of its running mean where that is
             validated, on the CPU.
+        last_weights: the same of the last epoch.
         history: one row an epoch: ``epoch`` (from 1), ``step``, ``train_loss``, ``valid_loss``
             (NaN without validation songs), ``best`` (the best score so far), ``seconds`` (spent
             so far), ``waiting_seconds`` and ``validation_seconds`` (this epoch's: see
@@ -32,6 +33,7 @@ class Result:
     """
 
     weights: dict[str, Tensor]
+    last_weights: dict[str, Tensor]
     history: list[Row]
     best_epoch: int
     best_score: float

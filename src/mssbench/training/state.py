@@ -133,17 +133,20 @@ class State:
         self.bad[1] = 0
         self.steps_of_epoch = 0
 
+    def latest_weights(self) -> dict[str, Tensor]:
+        """Return a copy of the validated model's state as it is now, on the CPU."""
+        # In torch's plain order, whatever the order that is fastest on the device.
+        return {
+            name: values.detach().cpu().clone(memory_format=torch.contiguous_format)
+            for name, values in self.validated.state_dict().items()
+        }
+
     def consider(self, score: float) -> None:
         """Keep the weights if ``score`` is the best yet; NaN never is."""
         best = self.best_score
         if score > best if self.higher_is_better else score < best:
             self.best_score, self.best_epoch, self.waited = score, self.epoch, 0
-            weights = self.validated.state_dict()
-            # In torch's plain order, whatever the order that is fastest on the device.
-            self.best_weights = {
-                name: values.detach().cpu().clone(memory_format=torch.contiguous_format)
-                for name, values in weights.items()
-            }
+            self.best_weights = self.latest_weights()
         else:
             self.waited += 1
 
