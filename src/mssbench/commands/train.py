@@ -1,7 +1,6 @@
 """``mssbench train``: train one model, or continue where it was stopped."""
 
 import argparse
-import csv
 import json
 import platform
 import shutil
@@ -35,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--checkpoints",
         type=Path,
         required=True,
-        help="folder for this run's checkpoints; emptied when the outputs are written",
+        help="folder for this run's checkpoints and the history of its epochs so far; emptied when "
+        "the outputs are written",
     )
     parser.add_argument(
         "--out-weights",
@@ -223,16 +223,14 @@ def write_outputs(
     from mssbench.data.disk import telling_full_disk
     from mssbench.models.weights import write_weights
     from mssbench.tracking.origin import PACKAGE, git_commit
+    from mssbench.training.history import write_history
 
     text, initial = json.dumps(config.resolved, sort_keys=True), config.resolved.get("initial")
     for path, weights in ((args.out_weights, result.weights), (args.out_last, result.last_weights)):
         path.parent.mkdir(parents=True, exist_ok=True)
         with telling_full_disk(path.parent), atomic_path(path) as temporary:
             write_weights(temporary, weights, text)
-    with atomic_path(args.out_history) as temporary, temporary.open("w", newline="") as file:
-        table = csv.DictWriter(file, fieldnames=list(result.history[0]))
-        table.writeheader()
-        table.writerows(result.history)
+    write_history(args.out_history, result.history)
     versions = {
         "mssbench": __version__,
         "commit": git_commit(PACKAGE),

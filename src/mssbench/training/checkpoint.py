@@ -1,7 +1,9 @@
 """Checkpoints: two are kept, each carries a digest of its content and whose run it is.
 
 A file is called ``checkpoint-<number>-<first digits of its SHA-256>.pt``. So damage is found
-before anything is unpacked, and the one before is still there.
+before anything is unpacked, and the one before is still there. ``-bad`` before the ending marks the
+state of a run whose last step was left out since it was not finite: of two, one at least is none
+of these. Beside them lies the history of the epochs so far.
 """
 
 import hashlib
@@ -17,28 +19,32 @@ from mssbench.atomic import atomic_path
 from mssbench.errors import UserError
 
 KEPT = 2
-NAME = re.compile(r"checkpoint-(\d+)-([0-9a-f]{16})\.pt")
+NAME = re.compile(r"checkpoint-(\d+)-([0-9a-f]{16})(-bad)?\.pt")
+HISTORY = "history.csv"
+# What a killed process leaves half written.
+PARTIAL = (".checkpoint-*.partial.pt", ".history.*.partial.csv")
 
 log = logging.getLogger(__name__)
 
 
-def save(folder: Path, run: dict[str, Any], state: dict[str, Any]) -> Path:
-    """Write a checkpoint atomically and remove all but the newest two.
+def save(folder: Path, run: dict[str, Any], state: dict[str, Any], *, bad: bool = False) -> Path:
+    """Write a checkpoint atomically and remove all others but one, the newest that is not bad.
 
     Args:
         folder: of this run's checkpoints alone.
         run: what decides the run's course: its configuration and its code.
         state: tensors, numbers, texts, lists and maps of them.
+        bad: whether the last step was left out since it was not finite.
     """
     buffer = io.BytesIO()
     torch.save({"run": run, "state": state}, buffer)
     content = buffer.getbuffer()
     older = _newest_first(folder)
     number = 1 + (_number(older[0]) if older else 0)
-    path = folder / f"checkpoint-{number:06d}-{_digest(content)}.pt"
+    path = folder / f"checkpoint-{number:06d}-{_digest(content)}{'-bad' if bad else ''}.pt"
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
-    for old in older[KEPT - 1 :]:
+    for old in sorted(older, key=_is_bad)[KEPT - 1 :]:
         old.unlink(missing_ok=True)
     return path
 
@@ -55,8 +61,7 @@ def load(folder: Path, run: dict[str, Any]) -> dict[str, Any] | None:
     Raises:
         UserError: the checkpoint belongs to another run; the differing keys are named.
     """
-    for partial in folder.glob(".checkpoint-*.partial.pt"):
-        partial.unlink(missing_ok=True)
+    _remove_partial(folder)
     found = _newest_whole(folder)
     if found is None:
         return None
@@ -71,9 +76,10 @@ def load(folder: Path, run: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def clear(folder: Path) -> None:
-    """Remove all checkpoints, and the folder if nothing else is in it."""
-    for path in [*_newest_first(folder), *folder.glob(".checkpoint-*.partial.pt")]:
+    """Remove all checkpoints with their history, and the folder if nothing else is in it."""
+    for path in [*_newest_first(folder), folder / HISTORY]:
         path.unlink(missing_ok=True)
+    _remove_partial(folder)
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
 
@@ -115,6 +121,12 @@ def _newest_whole(folder: Path) -> tuple[Path, bytes] | None:
     return None
 
 
+def _remove_partial(folder: Path) -> None:
+    for pattern in PARTIAL:
+        for partial in folder.glob(pattern):
+            partial.unlink(missing_ok=True)
+
+
 def _digest(content: bytes | memoryview) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
@@ -122,6 +134,10 @@ def _digest(content: bytes | memoryview) -> str:
 def _number(path: Path) -> int:
     found = NAME.fullmatch(path.name)
     return int(found[1]) if found else 0
+
+
+def _is_bad(path: Path) -> bool:
+    return path.stem.endswith("-bad")
 
 
 def _newest_first(folder: Path) -> list[Path]:

@@ -1,11 +1,14 @@
 """What a run says of its course: a row each epoch, a line of progress, and why it gave up."""
 
+import csv
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from time import perf_counter
 
 from torch import Tensor
 
+from mssbench.atomic import atomic_path
 from mssbench.errors import UserError
 from mssbench.training.config import TrainingConfig
 from mssbench.training.state import Row, State
@@ -47,6 +50,19 @@ def row_of(
     for part, values in (("train", training), ("valid", validation)):
         row |= {f"{part}_{probe}": values[probe] for probe in values if probe != "loss"}
     return row
+
+
+def write_history(path: Path, rows: Sequence[Row]) -> None:
+    """Write rows of the history as a CSV file, atomically.
+
+    Args:
+        path: the file.
+        rows: at least one; the columns are those of the first.
+    """
+    with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
+        table = csv.DictWriter(file, fieldnames=list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
 
 
 def awaited(batches: Iterable[Tensor], state: State) -> Iterator[Tensor]:

@@ -9,6 +9,7 @@ from typing import Any
 from mssbench.errors import Interrupted
 from mssbench.training import checkpoint
 from mssbench.training.distributed import ALONE, Ranks
+from mssbench.training.history import write_history
 from mssbench.training.state import State
 
 log = logging.getLogger(__name__)
@@ -58,24 +59,33 @@ class Keeper:
         state.seconds += now - self._counted
         self._counted = now
 
+    def end_epoch(self, state: State) -> None:
+        """Write the history, then a checkpoint."""
+        if self.ranks.is_first:
+            write_history(self.folder / checkpoint.HISTORY, state.history)
+        self.save(state)
+
     def save(self, state: State) -> None:
         """Write a checkpoint."""
         self.count_time(state)
         saved = state.state_dict()
         saved["random"] = self.ranks.gather(saved["random"])
         if self.ranks.is_first:
-            checkpoint.save(self.folder, self.run, saved)
+            checkpoint.save(self.folder, self.run, saved, bad=state.is_bad)
         self._saved = time.monotonic()
 
     def save_if_due(self, state: State) -> None:
         """Write a checkpoint if the last one is old or the run is asked to stop.
+
+        An old one stays until the last step was finite: it may be the last good one.
 
         Raises:
             Interrupted: the run is asked to stop.
         """
         old = time.monotonic() - self._saved >= self.seconds
         stop, due = self.ranks.any(self.should_stop(), old)
-        if stop or due:
+        # A GPU is waited for where one is due, not at each step.
+        if stop or (due and not state.is_bad):
             self.save(state)
         if stop:
             # All stay until it is written: where one process has ended, torchrun ends the others.

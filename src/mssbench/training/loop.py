@@ -62,14 +62,15 @@ def train(
     Args:
         config: what to train, on what, and how.
         rendition: the audio.
-        checkpoints: folder of this run's checkpoints alone; they are left there.
+        checkpoints: folder of this run's checkpoints and history alone; they are left there.
         device: ``cpu`` or ``cuda``.
         initial: state of a model to begin with; None begins with random weights.
         parts: dotted names of the modules that take ``initial``; none for the whole model.
         on_epoch: called with each row of the history that is new. A row comes again where a run
             was killed between this call and the checkpoint that follows.
         should_stop: asked before each step; True saves the state and raises `Interrupted`.
-        seconds_between_checkpoints: within an epoch; each epoch's end is saved anyway.
+        seconds_between_checkpoints: within an epoch, and longer while steps are left out that were
+            not finite; each epoch's end is saved anyway.
         ranks: the processes that train together, each of which calls this; all return the same.
             The steps are those of one process up to rounding, but for dropout.
 
@@ -172,7 +173,7 @@ class Training:
                 taken = perf_counter() - begin
                 keeper.count_time(state)
                 on_epoch(self.end_epoch(validation, taken))
-                keeper.save(state)
+                keeper.end_epoch(state)
         finally:
             progress.close()
         if not state.best_weights:

@@ -108,6 +108,11 @@ class State:
         """Return the model that is validated and saved: the mean one, if there is one."""
         return self.average.model if self.average else self.model
 
+    @property
+    def is_bad(self) -> bool:
+        """Tell whether the last step was left out; waits for the device."""
+        return bool(self.bad[0])
+
     def set_rate(self) -> None:
         """Give the optimiser the next step's learning rate."""
         lr = self.schedule.lr(self.step)
