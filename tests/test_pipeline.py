@@ -98,6 +98,10 @@ def test_every_table_and_figure_is_made_and_nothing_is_left_to_do(project):
     assert "Nothing to be done" in done.stdout + done.stderr
 
 
+def test_to_accept_other_code_repeats_no_training(project):
+    assert planned(project, "--config", "accept_code=True") == {}
+
+
 def test_scores_hold_every_song_target_and_window(project):
     tables = [pd.read_parquet(path) for path in (project / RESULTS).glob("score/*/scores.parquet")]
     assert len(tables) == 4

@@ -132,6 +132,18 @@ def test_songs_are_copied_to_the_temporary_folder_where_asked(project, programs)
     assert started(project, programs, *words) == "mssbench train --scratch /disk/of_node"
 
 
+def test_other_code_is_accepted_where_the_configuration_says_so(project, programs):
+    for value in (False, True):
+        for done in ended(project, programs, "--config", f"accept_code={value}"):
+            assert (" --accept-code " in done.stdout) == value
+
+
+def test_accept_code_is_true_or_false(project):
+    done = snakemake(project, "--dry-run", "--config", "accept_code=maybe")
+    assert done.returncode != 0
+    assert "accept_code is 'maybe'; it must be of type boolean" in done.stdout + done.stderr
+
+
 def test_retries_are_a_whole_number(project):
     done = snakemake(project, "--dry-run", "--config", "retries=-1")
     assert done.returncode != 0

@@ -73,6 +73,10 @@ rule train:
         # no weights.
         start=lambda wildcards, input: str(WORKFLOW / "start_training.sh"),
         sweep=lambda wildcards, input: sweep_options(wildcards.trained),
+        # Nor does it change those of a training that has ended.
+        accept=lambda wildcards, input: (
+            "--accept-code" if config["accept_code"] else ""
+        ),
         # The stretched songs do not stay, so the weights answer for the code that made them.
         code=lambda wildcards: model_code(
             "mssbench.commands.train",
@@ -99,7 +103,7 @@ rule train:
         " {params.initial}"
         " --checkpoints {params.checkpoints} --device {params.device} --threads {threads}"
         " --tag dataset={wildcards.dataset} --tag scale={wildcards.scale} --tag code={params.code}"
-        " {params.sweep}"
+        " {params.sweep} {params.accept}"
         " --out-weights {output.weights} --out-last {output.last}"
         " --out-history {output.history} --out-run {output.run}"
         " --log {log}"

@@ -81,6 +81,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="between two checkpoints within an epoch (default: 300)",
     )
     parser.add_argument(
+        "--accept-code",
+        action="store_true",
+        help="continue a run that other code has begun, if all else is the same; run.json names "
+        "both codes' digests",
+    )
+    parser.add_argument(
         "--budget",
         type=positive_seconds,
         metavar="SECONDS",
@@ -164,6 +170,7 @@ def train_and_write(
             should_stop=should_stop,
             seconds_between_checkpoints=args.checkpoint_seconds,
             ranks=ranks,
+            accept_code=args.accept_code,
         )
         if ranks.is_first:
             write_outputs(args, config, result, device, ranks.count)
@@ -248,6 +255,7 @@ def write_outputs(
             "best_epoch": result.best_epoch,
             "best_score": result.best_score,
             "stopped_because": result.stopped_because,
+            "code": result.codes,
             "initial": initial and {"file": args.initial.name, **initial},
             "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
             "processes": processes,

@@ -21,6 +21,8 @@ from mssbench.errors import UserError
 KEPT = 2
 NAME = re.compile(r"checkpoint-(\d+)-([0-9a-f]{16})(-bad)?\.pt")
 HISTORY = "history.csv"
+# Under which a run has the digest of its code.
+CODE = "code"
 # What a killed process leaves half written.
 PARTIAL = (".checkpoint-*.partial.pt", ".history.*.partial.csv")
 
@@ -49,7 +51,7 @@ def save(folder: Path, run: dict[str, Any], state: dict[str, Any], *, bad: bool 
     return path
 
 
-def load(folder: Path, run: dict[str, Any]) -> dict[str, Any] | None:
+def load(folder: Path, run: dict[str, Any], *, accept_code: bool = False) -> dict[str, Any] | None:
     """Return the newest state that is whole, on the CPU, or None if there is none.
 
     Damaged checkpoints, and what a killed process left half written, are removed.
@@ -57,6 +59,7 @@ def load(folder: Path, run: dict[str, Any]) -> dict[str, Any] | None:
     Args:
         folder: of this run's checkpoints alone.
         run: what decides the run's course, as given to `save`.
+        accept_code: whether its code may be another, which is warned of.
 
     Raises:
         UserError: the checkpoint belongs to another run; the differing keys are named.
@@ -68,11 +71,30 @@ def load(folder: Path, run: dict[str, Any]) -> dict[str, Any] | None:
     path, content = found
     saved = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     if saved["run"] != run:
-        raise UserError(
-            f"{path} belongs to another run: {differences(saved['run'], run)}; "
-            f"restore what it was, or remove {folder} to start anew"
-        )
+        _check_run(path, saved["run"], run, accept_code)
     return saved["state"]
+
+
+def _check_run(path: Path, there: dict[str, Any], here: dict[str, Any], accept_code: bool) -> None:
+    """Refuse a checkpoint of another run, unless only its code differs and that is accepted."""
+    found = differences(there, here)
+    only_code = {**there, CODE: None} == {**here, CODE: None}
+    if not (only_code and accept_code):
+        way_out = (
+            "; give --accept-code (accept_code: true in config.yaml) to go on with the code that "
+            "is here"
+            if only_code
+            else ""
+        )
+        raise UserError(
+            f"{path} belongs to another run: {found}; restore what it was, or remove "
+            f"{path.parent} to start anew{way_out}"
+        )
+    log.warning(
+        "%s was saved by other code, which is accepted: %s; the end may be another than that of "
+        "a run by either alone",
+        *(path, found),
+    )
 
 
 def clear(folder: Path) -> None:

@@ -2,11 +2,12 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mssbench.errors import Interrupted
+from mssbench.errors import Interrupted, UserError
 from mssbench.training import checkpoint
 from mssbench.training.distributed import ALONE, Ranks
 from mssbench.training.history import write_history
@@ -25,6 +26,7 @@ class Keeper:
         should_stop: tells whether the run is asked to stop.
         ranks: the processes that train together. One asked to stop stops all; the first writes
             and reads for all.
+        accept_code: whether the last checkpoint may be of other code.
     """
 
     def __init__(
@@ -34,24 +36,46 @@ class Keeper:
         seconds: float,
         should_stop: Callable[[], bool],
         ranks: Ranks = ALONE,
+        *,
+        accept_code: bool = False,
     ) -> None:
         self.folder, self.run, self.seconds, self.should_stop = folder, run, seconds, should_stop
-        self.ranks = ranks
+        self.ranks, self.accept_code = ranks, accept_code
         self._counted = self._saved = time.monotonic()
 
     def restore(self, state: State) -> None:
-        """Load the last checkpoint, if there is one, into ``state``.
+        """Load the last checkpoint, if there is one, into ``state``; the state notes the code.
 
         Raises:
-            UserError: it belongs to another run.
+            UserError: it belongs to another run, or accepted code cannot read it.
         """
-        saved = self.ranks.from_first(lambda: checkpoint.load(self.folder, self.run))
+        saved = self.ranks.from_first(
+            lambda: checkpoint.load(self.folder, self.run, accept_code=self.accept_code)
+        )
         if saved is not None:
-            # Each process's own; the run may have had fewer of them.
-            states = saved["random"]
-            saved["random"] = states[min(self.ranks.rank, len(states) - 1)]
-            state.load_state_dict(saved)
+            with self._telling_other_state():
+                # Each process's own; the run may have had fewer of them.
+                states = saved["random"]
+                saved["random"] = states[min(self.ranks.rank, len(states) - 1)]
+                state.load_state_dict(saved)
             log.info("continuing after step %d, in epoch %d", state.step, state.epoch + 1)
+        code = self.run.get(checkpoint.CODE)
+        if code is not None and state.codes[-1:] != [code]:
+            state.codes.append(code)
+
+    @contextmanager
+    def _telling_other_state(self) -> Iterator[None]:
+        """Say in one line that accepted code cannot read what the code before it has saved."""
+        try:
+            yield
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            if not self.accept_code:
+                raise
+            raise UserError(
+                f"the state in {self.folder} cannot be read by the code that is here, accepted or "
+                f"not ({type(error).__name__}: {str(error).partition(chr(10))[0]}); restore the "
+                f"code that saved it, or remove {self.folder} to start anew"
+            ) from None
 
     def count_time(self, state: State) -> None:
         """Add the time since the last call, or since the beginning, to the state's."""

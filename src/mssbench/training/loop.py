@@ -54,6 +54,7 @@ def train(
     should_stop: Callable[[], bool] | None = None,
     seconds_between_checkpoints: float = 300.0,
     ranks: Ranks = ALONE,
+    accept_code: bool = False,
 ) -> Result:
     """Train a model, from its last checkpoint if there is one.
 
@@ -73,6 +74,8 @@ def train(
             not finite; each epoch's end is saved anyway.
         ranks: the processes that train together, each of which calls this; all return the same.
             The steps are those of one process up to rounding, but for dropout.
+        accept_code: whether to go on from a checkpoint of other code, with a warning. The end may
+            then be another than that of a run by either code alone.
 
     Raises:
         UserError: the configuration does not fit the rendition, the model, the initial weights,
@@ -90,6 +93,7 @@ def train(
             seconds_between_checkpoints,
             should_stop or (lambda: False),
             ranks,
+            accept_code=accept_code,
         )
         return training.run(keeper, on_epoch or (lambda row: None))
 
@@ -190,6 +194,7 @@ class Training:
             best_epoch=state.best_epoch,
             best_score=state.best_score,
             seconds=state.seconds,
+            codes=state.codes,
             stopped_because=reason,
             parameters=parameter_count(self.model),
         )

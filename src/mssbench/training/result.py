@@ -28,6 +28,7 @@ class Result:
         best_score: its validation loss, or what ``training.score`` names; its training loss
             without validation songs.
         seconds: time spent in training and validation, in all attempts.
+        codes: digests of the code that trained; several where other code was accepted on the way.
         stopped_because: ``epochs`` (all done) or ``patience``.
         parameters: number of trainable parameters.
     """
@@ -38,5 +39,6 @@ class Result:
     best_epoch: int
     best_score: float
     seconds: float
+    codes: list[str]
     stopped_because: StopReason
     parameters: int

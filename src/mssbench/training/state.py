@@ -44,6 +44,7 @@ class State:
         waited: epochs since the best one, or since the beginning of fine-tuning.
         history: one row a finished epoch.
         seconds: time spent in training and validation, in all attempts.
+        codes: digests of the code that took part, in their order, up to the present one.
         waiting_seconds: those of the unfinished epoch in which training waited for a batch.
     """
 
@@ -65,6 +66,7 @@ class State:
     waited: int = 0
     history: list[Row] = field(default_factory=list)
     seconds: float = 0.0
+    codes: list[str] = field(default_factory=list)
     waiting_seconds: float = 0.0
 
     NUMBERS: ClassVar = (
@@ -170,6 +172,7 @@ class State:
             "bad": self.bad,
             "best_weights": self.best_weights,
             "history": self.history,
+            "codes": self.codes,
             "random": random,
             **{name: getattr(self, name) for name in self.NUMBERS},
         }
@@ -186,6 +189,7 @@ class State:
         self.means.sums.copy_(saved["sums"])
         self.bad.copy_(saved["bad"])
         self.best_weights, self.history = saved["best_weights"], saved["history"]
+        self.codes = saved["codes"]
         for name in self.NUMBERS:
             setattr(self, name, saved[name])
         torch.set_rng_state(saved["random"]["cpu"])
