@@ -11,6 +11,8 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_LINES = 5.0
+# A bar that is drawn anew costs nearly nothing, and a person looks on.
+SECONDS_BETWEEN_DRAWINGS = 0.5
 
 
 def clock(seconds: float) -> str:
@@ -36,13 +38,23 @@ class Progress:
         done: pieces that were finished before, as in a continued run; they do not count for the
             rate.
         shown: whether to say anything; of several processes at one piece of work, one does.
+        rated: whether plain lines say how many pieces a second were done since the line before; a
+            bar does anyway.
     """
 
     def __init__(
-        self, what: str, total: int, unit: str = "songs", done: int = 0, *, shown: bool = True
+        self,
+        what: str,
+        total: int,
+        unit: str = "songs",
+        done: int = 0,
+        *,
+        shown: bool = True,
+        rated: bool = False,
     ) -> None:
-        self.what, self.total, self.unit, self.shown = what, total, unit, shown
-        self.done = self._before = done
+        self.what, self.total, self.unit = what, total, unit
+        self.shown, self.rated = shown, rated
+        self.done = self._before = self._told = done
         self._start = self._last = time.monotonic()
         self._bar = None
         if shown and sys.stderr.isatty():
@@ -68,18 +80,42 @@ class Progress:
             return
         now = time.monotonic()
         if now - self._last >= SECONDS_BETWEEN_LINES or self.done == self.total:
-            self._last = now
-            log.info("%s", self.line(now - self._start, note))
+            rate = self._rate(now - self._last)
+            self._last, self._told = now, self.done
+            log.info("%s", self.line(now - self._start, ", ".join(filter(None, (note, rate)))))
+
+    def remark(self, note: str) -> None:
+        """Show ``note`` beside the count, which stays, unless there was a line just before.
+
+        It is for work between two pieces, which may take long.
+        """
+        now = time.monotonic()
+        pause = SECONDS_BETWEEN_LINES if self._bar is None else SECONDS_BETWEEN_DRAWINGS
+        if not self.shown or now - self._last < pause:
+            return
+        self._last, self._told = now, self.done
+        if self._bar is not None:
+            self._bar.set_postfix_str(note)
+        else:
+            log.info("%s: %s, %s", self.what, self.counts(), note)
+
+    def _rate(self, elapsed: float) -> str:
+        """Return the pieces a second since the last line, or nothing if it is not asked for."""
+        pieces = self.done - self._told
+        return f"{pieces / elapsed:.3g} {self.unit}/s" if self.rated and elapsed > 0 else ""
+
+    def counts(self) -> str:
+        """Return how many pieces of how many are done."""
+        if self.unit == "bytes":
+            return f"{self.done / 1e6:.0f}/{self.total / 1e6:.0f} MB"
+        return f"{self.done}/{self.total} {self.unit}"
 
     def line(self, elapsed: float, note: str = "") -> str:
         """Return the plain line for ``elapsed`` seconds since the start."""
         fresh = self.done - self._before
         left = (self.total - self.done) * elapsed / fresh if fresh else float("nan")
-        counts = f"{self.done}/{self.total} {self.unit}"
-        if self.unit == "bytes":
-            counts = f"{self.done / 1e6:.0f}/{self.total / 1e6:.0f} MB"
         ending = f"in {clock(elapsed)}" if self.done >= self.total else f"{clock(left)} left"
-        return ", ".join(part for part in (f"{self.what}: {counts}", note, ending) if part)
+        return ", ".join(part for part in (f"{self.what}: {self.counts()}", note, ending) if part)
 
     def close(self) -> None:
         """Leave the bar as it stands."""

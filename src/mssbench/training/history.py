@@ -85,6 +85,8 @@ def note_of(state: State, epochs: int) -> str:
     parts = [f"epoch {state.epoch + 1}/{epochs}"]
     parts += ["fine-tuning"] if state.schedule.fine_tuning else []
     parts += [f"loss {loss:.4g}"] if not math.isnan(loss) else []
+    valid = state.history[-1]["valid_loss"] if state.history else math.nan
+    parts += [f"valid {valid:.4g}"] if not math.isnan(valid) else []
     parts += [f"best {best:.4g}"] if state.best_weights else []
     return ", ".join(parts)
 

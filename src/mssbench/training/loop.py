@@ -6,6 +6,7 @@ then ends with the very weights and history of a run that was never stopped.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from time import perf_counter
 
@@ -167,13 +168,14 @@ class Training:
             *(f"train {name}", state.step + left, "steps"),
             done=state.step,
             shown=self.ranks.is_first,
+            rated=True,
         )
         try:
             while (reason := self.finished()) is None:
                 self.finish_steps(update, keeper, progress)
                 # A validation that is stopped is repeated: the state still stands before it.
                 begin = perf_counter()
-                validation = self.validation.run(lambda: keeper.save_if_due(state))
+                validation = self.validate(keeper, progress)
                 taken = perf_counter() - begin
                 keeper.count_time(state)
                 on_epoch(self.end_epoch(validation, taken))
@@ -198,6 +200,16 @@ class Training:
             stopped_because=reason,
             parameters=parameter_count(self.model),
         )
+
+    def validate(self, keeper: Keeper, progress: Progress) -> dict[str, float]:
+        """Return what validation found; a long one is seen to go on."""
+        parts, note = count(), f"epoch {self.state.epoch + 1}/{self.options.epochs}, validating"
+
+        def between() -> None:
+            keeper.save_if_due(self.state)
+            progress.remark(f"{note} {next(parts)}/{self.validation.parts}")
+
+        return self.validation.run(between)
 
     def finished(self) -> StopReason | None:
         """Return why training is over, or None if it is not."""

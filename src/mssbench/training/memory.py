@@ -48,7 +48,7 @@ def out_of_memory(
     Called where the failed step's error is no longer held, for that holds the step's memory.
 
     Args:
-        attempt: what did not fit; it is tried with fewer and fewer examples.
+        attempt: what did not fit; it is tried with fewer examples.
         batch: the examples, on their device; of several processes, this one's share.
         pieces: parts in which they were computed one after the other.
         samples: length of a crop.
@@ -71,17 +71,54 @@ def out_of_memory(
     )
 
 
+def out_of_memory_in_validation(
+    attempt: Callable[[Tensor], object], batch: Tensor, batch_size: int, samples: int
+) -> UserError:
+    """Return the error for a validation batch that did not fit, with the largest part that does.
+
+    Called where the failed batch's error is no longer held, for that holds its memory.
+
+    Args:
+        attempt: what did not fit; it is tried with fewer examples.
+        batch: the examples, on their device.
+        batch_size: of training, which validation divides as ``training.accumulate`` says.
+        samples: length of an example.
+    """
+    fits = largest_fitting(attempt, batch)
+    advice = (
+        f"{fits} at once do fit: set training.accumulate to {-(-batch_size // fits)}, or "
+        if fits
+        else "not even one fits: "
+    )
+    return UserError(
+        f"the {batch.device.type}'s memory is too small for validation in batches of {len(batch)} "
+        f"windows, each of {samples} samples; {advice}choose a smaller training.batch_size or "
+        "training.crops.samples"
+    )
+
+
 def largest_fitting(attempt: Callable[[Tensor], object], batch: Tensor) -> int:
-    """Return how many examples of a batch can be computed at once, found by halving; 0 if none."""
-    examples = len(batch) // 2
-    while examples:
-        torch.cuda.empty_cache()
-        try:
-            attempt(batch[:examples])
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
+    """Return how many examples of a batch can be computed at once; 0 if not even one.
+
+    Found by bisection between 0 and the whole batch, which does not fit.
+    """
+    fits, fails = 0, len(batch)
+    while fails - fits > 1:
+        examples = (fits + fails) // 2
+        if _fits(attempt, batch[:examples]):
+            fits = examples
         else:
-            return examples
-        examples //= 2
-    return 0
+            fails = examples
+    return fits
+
+
+def _fits(attempt: Callable[[Tensor], object], examples: Tensor) -> bool:
+    # What other sizes have left in pieces.
+    torch.cuda.empty_cache()
+    try:
+        attempt(examples)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        return False
+    return True

@@ -1,6 +1,7 @@
 """What is computed of the validation songs behind each epoch: the losses, and the score."""
 
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,9 +17,12 @@ from mssbench.training.feeds import Feeds
 from mssbench.training.levels import level
 from mssbench.training.losses import counted
 from mssbench.training.means import Means
+from mssbench.training.memory import is_out_of_memory, out_of_memory_in_validation
 from mssbench.training.objective import Objective
 from mssbench.training.score import build_score
 from mssbench.training.stems import downmix
+
+Computed = TypeVar("Computed")
 
 
 class Validation:
@@ -63,6 +67,14 @@ class Validation:
                 "choose 'si_sdr'"
             )
 
+    @property
+    def parts(self) -> int:
+        """Return in how many batches and, by each process, songs a validation is done."""
+        if self.feed is None:
+            return 0
+        songs = len(self.feed.crops.audio) if self.score and self.options.score_on == "songs" else 0
+        return self.feed.steps_per_epoch + -(-songs // self.ranks.count)
+
     def run(self, between: Callable[[], None]) -> dict[str, float]:
         """Return the mean ``loss``, its terms, and the ``score`` if one is wanted.
 
@@ -95,12 +107,31 @@ class Validation:
         assert feed is not None
         for n, batch in enumerate(feed.batches(0, feed.steps_per_epoch)):
             between()
-            self.means.add(*self.objective(batch), feed.weight(n) * feed.size(n))
+            losses = self.fitting(self.objective, batch)
+            self.means.add(*losses, feed.weight(n) * feed.size(n))
             rank, ranks = feed.part(n)
             # A batch that each process computed whole counts once.
             if self.score and scored and (ranks > 1 or self.ranks.is_first):
                 songs, _ = feed.crops.share(n, rank, ranks)
-                self.score.add(*self.objective.estimates(batch), songs.tolist())
+                pair = self.fitting(self.objective.estimates, batch)
+                self.score.add(*pair, songs.tolist())
+
+    def fitting(self, compute: Callable[[Tensor], Computed], batch: Tensor) -> Computed:
+        """Return what is computed of a batch (examples, stems, channels, samples).
+
+        Raises:
+            UserError: it does not fit the memory.
+        """
+        try:
+            return compute(batch)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+        options = self.options
+        with self.ranks.apart():
+            raise out_of_memory_in_validation(
+                compute, batch, options.batch_size, options.crops.samples
+            )
 
     def hear_songs(self, between: Callable[[], None]) -> None:
         """Let the score look at whole songs; each process separates every so many of them."""
@@ -127,7 +158,8 @@ class Validation:
             stems: (stems, channels, samples); the song is heard in windows without overlap, with
                 zeros around it where the model loses context.
         """
-        pairs = [self.objective.estimates(batch) for batch in self.windows(stems)]
+        estimates = self.objective.estimates
+        pairs = [self.fitting(estimates, batch) for batch in self.windows(stems)]
         # (windows, targets, channels, hop), to one row of windows.
         estimate, truth = (
             torch.cat(part).permute(1, 2, 0, 3).flatten(2)[None, ..., : stems.shape[-1]]
