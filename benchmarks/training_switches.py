@@ -2,12 +2,10 @@
 
 import statistics
 from typing import Any
-from unittest.mock import patch
 
 import torch
 from training_steps import Steps, changed, reason, steady, table, trained
 
-from mssbench.training import optimisers
 from mssbench.training.config import TrainingConfig
 
 SYSTEMS = {
@@ -28,7 +26,7 @@ SWITCHES: dict[str, dict[str, Any]] = {
 }
 OF_A_GPU = ("fp16", "tf32", "deterministic")
 UNFUSED = "not fused"
-"""No switch: what the one kernel for all weights of Adam saves."""
+"""A key of the optimiser: what the one kernel for all weights of Adam saves."""
 
 
 def columns(device: torch.device) -> list[str]:
@@ -79,8 +77,10 @@ def switched(config: TrainingConfig, name: str, device: torch.device) -> Steps:
     """Return the steps with a switch changed."""
     if name != UNFUSED:
         return Steps(changed(config, **SWITCHES[name]), device)
-    with patch.object(optimisers, "FUSED", ()):
-        return Steps(config, device)
+    optimiser = config.resolved["training"]["optimiser"]
+    if optimiser["name"] in ("adam", "adamw"):
+        config = changed(config, optimiser={**optimiser, "fused": False})
+    return Steps(config, device)
 
 
 def measure(

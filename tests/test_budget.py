@@ -81,6 +81,16 @@ def test_a_budget_that_is_no_time_is_refused(tiny_rendition, tmp_path, capsys, b
     assert "--budget" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("seconds", ["-1", "nan", "soon"])
+def test_a_time_between_checkpoints_that_is_no_time_is_refused(
+    tiny_rendition, tmp_path, capsys, seconds
+):
+    with pytest.raises(SystemExit) as refused:
+        main(words(tiny_rendition, tmp_path, f"--checkpoint-seconds={seconds}"))
+    assert refused.value.code == 2
+    assert f"--checkpoint-seconds: invalid seconds value: '{seconds}'" in capsys.readouterr().err
+
+
 def test_a_budget_counts_from_the_start_and_lasts_one_question():
     with stop_requests(1000.0) as should_stop:
         assert [should_stop() for _ in range(3)] == [False] * 3

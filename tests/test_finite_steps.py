@@ -14,6 +14,7 @@ from mssbench.training.update import FiniteSteps
 
 OPTIMISERS = {
     "adam": {},
+    "adam, not fused": {"name": "adam", "fused": False},
     "adamw": {},
     "rmsprop": {"momentum": 0.5},
     "adadelta": {},

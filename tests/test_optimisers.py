@@ -80,6 +80,18 @@ def test_each_key_reaches_the_optimiser(cls):
     torch.testing.assert_close(found, expected)
 
 
+@pytest.mark.parametrize("kind", [AdamConfig, AdamWConfig])
+def test_adam_is_fused_unless_it_is_told_not_to_and_steps_the_same(kind):
+    name, found = kind.__name__.removesuffix("Config").lower(), []
+    for fused in ({}, {"fused": True}, {"fused": False}):
+        model = linear()
+        optimiser = build_optimiser(kind(name, 0.01, **fused), model)
+        assert bool(optimiser.defaults["fused"]) == fused.get("fused", True)
+        found.append(walk(optimiser, model, gradients(8)))
+    assert torch.equal(found[0], found[1])
+    torch.testing.assert_close(found[2], found[0])
+
+
 @pytest.mark.parametrize("cls", DEFAULTS)
 def test_the_defaults_are_those_of_torch(cls):
     mine, other = linear(), linear()

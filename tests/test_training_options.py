@@ -75,6 +75,8 @@ def test_schedules_and_phases_are_read():
         ({"optimiser": {"lr": 1e-3}}, ["'training.optimiser.name' is missing", "ranger"]),
         ({"optimiser": {**RANGER, "name": "lion"}}, ["name is 'lion'", "adam, adamw, rmsprop"]),
         ({"optimiser": {**RANGER, "rho": 0.9}}, ["unknown key 'training.optimiser.rho'", "alpha"]),
+        ({"optimiser": {**RANGER, "fused": True}}, ["unknown key 'training.optimiser.fused'"]),
+        ({"optimiser": {"name": "adam", "lr": 1, "fused": 1}}, ["optimiser.fused is 1", "true"]),
         ({"optimiser": {**RANGER, "betas": [0.9]}}, ["optimiser.betas is [0.9]", "list of 2"]),
         ({"optimiser": {**RANGER, "betas": [0.9, 1]}}, ["optimiser.betas[1] is 1", "below 1"]),
         ({"optimiser": {**RANGER, "k": 0}}, ["optimiser.k is 0", "at least 1"]),

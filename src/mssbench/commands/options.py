@@ -70,6 +70,18 @@ def positive(text: str) -> int:
     return number
 
 
+def seconds(text: str) -> float:
+    """Read a time of at least 0 (s) from the command line; infinity is one.
+
+    Raises:
+        ValueError: it is another.
+    """
+    number = float(text)
+    if not number >= 0:
+        raise ValueError(number)
+    return number
+
+
 def positive_seconds(text: str) -> float:
     """Read a time above 0 (s) from the command line.
 

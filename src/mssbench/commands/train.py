@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from mssbench import __version__
 from mssbench.atomic import atomic_path, write_json
-from mssbench.commands.options import choose_device, positive, positive_seconds, read_config
+from mssbench.commands.options import (
+    choose_device,
+    positive,
+    positive_seconds,
+    read_config,
+    seconds,
+)
 from mssbench.errors import UserError
 from mssbench.provenance import digest, training_name
 from mssbench.training.stopping import stop_requests
@@ -76,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=positive, default=1, help="CPU threads (default: 1)")
     parser.add_argument(
         "--checkpoint-seconds",
-        type=float,
+        type=seconds,
         default=300.0,
         help="between two checkpoints within an epoch (default: 300)",
     )

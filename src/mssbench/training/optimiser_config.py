@@ -18,6 +18,7 @@ class AdamConfig:
         betas: decays of the means of the gradient and of its square.
         eps: added to the root of the mean square.
         weight_decay: factor of the weights that is added to their gradients.
+        fused: whether one kernel takes the step of all weights, or several do one after the other.
     """
 
     name: Literal["adam"]
@@ -25,6 +26,7 @@ class AdamConfig:
     betas: tuple[Decay, Decay] = (0.9, 0.999)
     eps: Positive = 1e-8
     weight_decay: NotNegative = 0.0
+    fused: bool = True
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class AdamWConfig:
         betas: as Adam's.
         eps: as Adam's.
         weight_decay: share of the weights, times ``lr``, that a step takes off them.
+        fused: as Adam's.
     """
 
     name: Literal["adamw"]
@@ -43,6 +46,7 @@ class AdamWConfig:
     betas: tuple[Decay, Decay] = (0.9, 0.999)
     eps: Positive = 1e-8
     weight_decay: NotNegative = 0.01
+    fused: bool = True
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,6 @@ OPTIMISERS: dict[str, type[Optimizer]] = {
 }
 # Marked by torch as not to be compiled; the first call of such a method loads torch's compiler.
 MARKED = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
-# One kernel for all weights, which leaves them and its state alone where it is told to.
-FUSED = ("adam", "adamw")
 
 
 def build_optimiser(config: OptimiserConfig, model: nn.Module) -> Optimizer:
@@ -29,8 +27,10 @@ def build_optimiser(config: OptimiserConfig, model: nn.Module) -> Optimizer:
     weights = [values for values in model.parameters() if values.requires_grad]
     options: dict[str, Any] = asdict(config)
     name = options.pop("name")
-    # Of the others, "capturable" ones count their steps on the device.
-    options |= {"fused": True} if name in FUSED else {"capturable": weights[0].is_cuda}
+    # One kernel for all weights leaves them and its state alone where it is told to. Of the others,
+    # "capturable" ones count their steps on the device.
+    fused = options.pop("fused", False)
+    options |= {"fused": True} if fused else {"capturable": weights[0].is_cuda}
     optimiser = without_compiler(OPTIMISERS[name])(weights, **options)
     # Torch would warn on a GPU that nobody captures a graph, which is not what this is for.
     optimiser._warned_capturable_if_run_uncaptured = True
