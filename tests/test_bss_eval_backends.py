@@ -129,6 +129,14 @@ def test_device_decides_what_computes(monkeypatch):
     assert used == ["cuda"]
 
 
+@pytest.mark.parametrize("device", ["nope", "meta"])
+def test_device_that_torch_cannot_compute_on_is_refused(device):
+    message = f"device is '{device}', on which torch cannot compute .*; give cpu, or cuda where"
+    with pytest.raises(ValueError, match=message) as caught:
+        bss_eval(*sources(), 3000, 3000, device=device)
+    assert "\n" not in str(caught.value)
+
+
 def test_museval_is_refused_a_gpu():
     config = {"window": 1, "hop": 1, "references": "pcm16", "device": "cuda"}
     with pytest.raises(UserError, match="museval computes on the CPU alone; give engine: bss_eval"):

@@ -28,7 +28,7 @@ def assert_same(found, expected):
 def test_scores_do_not_hang_on_the_number_of_threads(hop, framewise):
     references, estimates = song(3, C=2)
     estimates[1, 2000:3000] = 0
-    how = {"framewise_filters": framewise, "compute_permutation": True, "filters": 40}
+    how = {"framewise_filters": framewise, "compute_permutation": True, "filters_len": 40}
     alone = bss_eval(references, estimates, 1000, hop, **how)
     assert np.isnan(alone.SDR).any()
     assert np.isfinite(alone.SDR).any()

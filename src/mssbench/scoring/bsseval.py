@@ -59,43 +59,55 @@ class Scores(NamedTuple):
     permutation: np.ndarray
 
 
-def bss_eval(
-    references: np.ndarray,
-    estimates: np.ndarray,
+def bss_eval(  # noqa: PLR0917 (museval's)
+    reference_sources: np.ndarray,
+    estimated_sources: np.ndarray,
     window: float = WINDOW,
     hop: float = HOP,
     compute_permutation: bool = False,
-    *,
+    filters_len: int = 512,
     framewise_filters: bool = False,
-    filters: int = 512,
+    bsseval_sources_version: bool = False,
+    *,
     threads: int = 1,
     device: str = "cpu",
 ) -> Scores:
     """Return SDR, ISR, SIR and SAR of estimates in windows, and the estimates' order.
 
+    The positional arguments are those of ``museval.metrics.bss_eval``.
+
     Args:
-        references: the true sources (sources, samples, channels); a source or a channel that is
-            the only one may lack its axis.
-        estimates: of the same shape.
+        reference_sources: the true sources (sources, samples, channels); a source or a channel
+            that is the only one may lack its axis.
+        estimated_sources: of the same shape.
         window: length of a window (samples); infinite for the whole signals.
         hop: distance of two windows (samples).
         compute_permutation: score the estimates in the order of the greatest mean SIR, of the
             song or with ``framewise_filters`` of each window.
+        filters_len: taps of the distortion filters, L.
         framewise_filters: filters of each window, as in version 3.
-        filters: their taps, L.
+        bsseval_sources_version: must be False: what is computed is BSSEval for images.
         threads: how many work at once; the values do not hang on it.
         device: where the heavy parts are computed: by NumPy on ``cpu``, by torch in float64 on
             another, such as ``cuda``, whose values differ by rounding.
 
     Raises:
-        ValueError: the shapes differ or have no samples, or a sample is NaN or infinite.
+        ValueError: the shapes differ or have no samples, a sample is NaN or infinite, torch cannot
+            compute on the device, or ``bsseval_sources_version`` is True.
     """
-    truth, guess = (np.moveaxis(np.atleast_3d(s), 1, 2) for s in (references, estimates))
+    if bsseval_sources_version:
+        raise ValueError(
+            "bsseval_sources_version is True; only False, BSSEval for images, is computed here: "
+            "call museval.metrics.bss_eval for the other"
+        )
+    truth, guess = (
+        np.moveaxis(np.atleast_3d(s), 1, 2) for s in (reference_sources, estimated_sources)
+    )
     prepared = References(
         truth,
         window,
         hop,
-        filters,
+        filters_len,
         framewise_filters=framewise_filters,
         threads=threads,
         backend=backend_of(device, truth.size),

@@ -16,12 +16,18 @@ def frames(samples: int, window: float, hop: float) -> list[slice]:
         hop: distance of two windows (samples), likewise.
 
     Raises:
-        ValueError: the window is shorter than a sample, or the hop is not above 0 and finite.
+        ValueError: the window is shorter than a sample, the hop is not above 0, or it is
+            infinite though the signal is longer than a window.
     """
     if not (window >= 1 and hop > 0):
         raise ValueError(f"window is {window} samples and hop {hop}; give at least 1 and above 0")
     if not window < samples:
         return [slice(0, samples)]
+    if hop == math.inf:
+        raise ValueError(
+            f"hop is infinite, and the window of {window} samples is not the whole "
+            f"signal of {samples}; give a finite hop, or an infinite window"
+        )
     count = math.floor((samples - window + hop) / hop)
     starts = (number * hop for number in range(count))
     return [slice(math.floor(s), math.floor(min(s + window, samples))) for s in starts]

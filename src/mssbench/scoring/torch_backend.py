@@ -11,10 +11,21 @@ class TorchBackend:
 
     Args:
         device: torch's name of it, such as ``cuda``.
+
+    Raises:
+        ValueError: torch does not know it, or cannot compute on it in float64.
     """
 
     def __init__(self, device: str) -> None:
-        self.device = torch.device(device)
+        try:
+            self.device = torch.device(device)
+            torch.ones((), dtype=torch.float64, device=self.device).item()
+        except (RuntimeError, AssertionError, TypeError, ImportError) as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise ValueError(
+                f"device is {device!r}, on which torch cannot compute ({reason}); give cpu, or "
+                "cuda where torch finds a GPU"
+            ) from None
 
     def spectra(self, signals: np.ndarray, segments: Segments, size: int) -> torch.Tensor:
         """Return the conjugate spectra of segments, (P, segments, frequencies)."""
