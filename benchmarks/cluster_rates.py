@@ -92,7 +92,7 @@ class Durations:
         rate = scoring.get("rate") or rendition["rate"]
         model = job.config["model"]
         case = f"{channels}-{sources_of(model['name'], json.dumps(model['params']))}"
-        engine = self.rates["scoring"][scoring.get("engine", "museval")]
+        engine = self.rates["scoring"][scoring.get("engine", "bss_eval")]
         return self.sound(job.config) * engine[case] * rate / CASES[case].rate / job.threads
 
     def a_sample(self, job: Planned) -> float:

@@ -140,9 +140,9 @@ def test_device_that_torch_cannot_compute_on_is_refused(device):
 def test_museval_is_refused_a_gpu():
     config = {"window": 1, "hop": 1, "references": "pcm16", "device": "cuda"}
     with pytest.raises(UserError, match="museval computes on the CPU alone; give engine: bss_eval"):
-        Protocol.from_config(config)
+        Protocol.from_config(config | {"engine": "museval"})
     assert "device" not in Protocol.from_config(config | {"device": "cpu"}).description()
-    on_gpu = Protocol.from_config(config | {"engine": "bss_eval"})
+    on_gpu = Protocol.from_config(config)
     assert on_gpu.description()["device"] == "cuda"
 
 

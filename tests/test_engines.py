@@ -56,8 +56,8 @@ def score(tiny_rendition, tmp_path, caplog):
 
 
 def test_engines_give_the_same_table_and_are_named_in_it(score, tmp_path):
-    museval = score(tmp_path / "one" / "scores.parquet")
-    exact = score(tmp_path / "other" / "scores.parquet", engine="bss_eval")
+    exact = score(tmp_path / "one" / "scores.parquet")
+    museval = score(tmp_path / "other" / "scores.parquet", engine="museval")
     assert exact.attrs["protocol"]["version"] == f"BSSEval v4 (mssbench {__version__})"
     assert museval.attrs["protocol"]["version"].startswith("BSSEval v4 (museval ")
     keys = list(exact.columns[:-1])
@@ -68,12 +68,12 @@ def test_engines_give_the_same_table_and_are_named_in_it(score, tmp_path):
 
 
 def test_scores_of_one_engine_are_not_kept_for_the_other():
-    museval = structure(Protocol, CONFIG)
-    assert museval == Protocol(**CONFIG, engine="museval")
-    descriptions = [Protocol(**CONFIG, engine=e).description() for e in ("museval", "bss_eval")]
-    assert descriptions[0] == museval.description() != descriptions[1]
-    assert list(descriptions[1]) == ["version", "window", "hop", "references", "si_sdr"]
-    with pytest.raises(UserError, match="engine is 'other'; allowed are museval, bss_eval"):
+    exact = structure(Protocol, CONFIG)
+    assert exact == Protocol(**CONFIG, engine="bss_eval")
+    descriptions = [Protocol(**CONFIG, engine=e).description() for e in ("bss_eval", "museval")]
+    assert descriptions[0] == exact.description() != descriptions[1]
+    assert list(descriptions[0]) == ["version", "window", "hop", "references", "si_sdr"]
+    with pytest.raises(UserError, match="engine is 'other'; allowed are bss_eval, museval"):
         structure(Protocol, CONFIG | {"engine": "other"}, "scoring")
 
 
@@ -85,7 +85,7 @@ def test_a_study_may_name_the_engine_which_repeats_the_scoring_alone(tmp_path):
     runs = []
     for folder, written in {
         "as it is": text,
-        "named": text.replace("references: pcm16}", "references: pcm16, engine: bss_eval}"),
+        "named": text.replace("references: pcm16}", "references: pcm16, engine: museval}"),
     }.items():
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "overview.yaml").write_text(written)

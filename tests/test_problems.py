@@ -38,7 +38,7 @@ def test_vocals_are_scored_against_the_accompaniment_and_other_sources_among_the
         waves,
         estimates,
         rate=RATE,
-        protocol=Protocol(1.0, 1.0, "float"),
+        protocol=Protocol(1.0, 1.0, "float", "museval"),
     )
     assert set(scores.windows) == set(estimates)
     for group, reported in [(PAIR, PAIR), (SOURCES, ("drums", "bass", "other"))]:
@@ -56,7 +56,7 @@ def test_silence_of_one_source_leaves_the_other_problem_alone():
     silent_bass = waves | {"bass": np.zeros((1, RATE))}
     posed = [Problem(PAIR, PAIR), Problem(SOURCES, ("drums", "bass", "other"))]
     noisy = {name: wave + 0.01 for name, wave in waves.items()}
-    protocol = Protocol(1.0, 1.0, "float")
+    protocol = Protocol(1.0, 1.0, "float", "museval")
     scores = score_song("song", posed, silent_bass, noisy, rate=RATE, protocol=protocol)
     assert scores.silent == ("reference of bass",)
     assert np.isfinite(scores.windows["vocals"]["SDR"]).all()

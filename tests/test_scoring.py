@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from mssbench import cli
+from mssbench import __version__, cli
 from mssbench.data.rendition import Rendition
 from mssbench.data.songs import STEMS
 from mssbench.errors import UserError
@@ -26,8 +26,8 @@ from mssbench.scoring.si_sdr import si_sdr
 from mssbench.scoring.song import references_of, score_song
 
 RATE = 8000
-PROTOCOL = Protocol(1.0, 1.0, "pcm16")
-CONFIG = {"window": 1.0, "hop": 1.0, "references": "pcm16"}
+PROTOCOL = Protocol(1.0, 1.0, "pcm16", "museval")
+CONFIG = {"window": 1.0, "hop": 1.0, "references": "pcm16", "engine": "museval"}
 SCHEMA = json.loads((Path(museval.__file__).parent / "musdb.schema.json").read_text())
 
 
@@ -241,7 +241,7 @@ def test_table_says_how_it_was_made(project):
     assert project.score(config=config) == 0
     protocol = read_scores(project.out).attrs["protocol"]
     assert protocol.items() >= config.items()
-    assert protocol["version"] == f"BSSEval v4 (museval {version('museval')})"
+    assert protocol["version"] == f"BSSEval v4 (mssbench {__version__})"
     starts = read_scores(project.out)["window_start"].dropna().unique()
     assert sorted(starts)[:4] == [0.0, 0.25, 0.5, 0.75]
 
@@ -249,10 +249,12 @@ def test_table_says_how_it_was_made(project):
 def test_jsons_fit_musevals_schema_and_the_table(project):
     assert project.score() == 0
     table = read_scores(project.out)
+    assert table.attrs["protocol"]["version"] == f"BSSEval v4 (museval {version('museval')})"
     files = [project.out.parent / f"{name}.json" for name in project.songs]
     for file in files:
         content = json.loads(file.read_text())
         jsonschema.validate(content, SCHEMA)
+        assert content["scored_by"] == table.attrs["protocol"]["version"]
         assert [target["name"] for target in content["targets"]] == list(TARGETS)
         assert content["targets"][0]["frames"][1]["time"] == 1.0
         assert content["targets"][0]["frames"][1]["duration"] == 1.0

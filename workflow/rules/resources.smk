@@ -40,7 +40,7 @@ def scoring_memory(wildcards, attempt, threads):
     # Measured with bss_eval: 1420 MB, and 2250 MB with all measures. museval is computed: 15 s and
     # 30 s of such a song took 1120 and 1440 MB, which makes 5840 MB of 240 s.
     scoring = SCORED[wildcards.scored].config["scoring"]
-    ours = scoring.get("engine", "museval") == "bss_eval"
+    ours = scoring.get("engine", "bss_eval") == "bss_eval"
     return (2500 if ours else 6500) * threads * attempt
 
 

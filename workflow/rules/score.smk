@@ -1,4 +1,4 @@
-# museval's scores, one job a run with a process a song.
+# Scores, one job a run with a process a song.
 
 
 rule score:

@@ -107,13 +107,14 @@ class Job:
 
         scores = self.scores()
         table = score_table(self.run, scores)
+        how = self.protocol.description()
         table.attrs = {
-            "protocol": self.protocol.description(),
+            "protocol": how,
             "silent": list(scores.silent),
             "made_from": self.made_from(),
         }
         if self.protocol.bsseval:
-            write_museval_json(self.museval_json, scores)
+            write_museval_json(self.museval_json, scores, how["version"])
         else:
             self.museval_json.unlink(missing_ok=True)
         write_scores(self.part, table)

@@ -27,8 +27,8 @@ class Protocol:
             them as they are. Resampled audio is empty near the band edge; without the rounding
             noise there, the least-squares problem behind ISR, SIR and SAR is singular to working
             precision and SIR and SAR fall by many dB. SDR is the same but for that noise.
-        engine: what computes BSSEval: the package ``museval``, or ``bss_eval``, which gives the
-            same values many times as fast.
+        engine: what computes BSSEval: ``bss_eval`` of this package, or the package ``museval``,
+            whose values are the same and take many times as long.
         device: where ``bss_eval`` computes: by NumPy on the ``cpu``, by torch on a GPU with
             ``cuda``; the values differ by rounding.
         version: of BSSEval: 4 has distortion filters of the whole song, 3 of each window.
@@ -47,7 +47,7 @@ class Protocol:
     window: Annotated[float, Minimum(0, excluded=True)]
     hop: Annotated[float, Minimum(0, excluded=True)]
     references: Literal["pcm16", "float"]
-    engine: Literal["museval", "bss_eval"] = "museval"
+    engine: Literal["bss_eval", "museval"] = "bss_eval"
     device: Literal["cpu", "cuda"] = "cpu"
     version: Literal[3, 4] = 4
     isolated: bool = False

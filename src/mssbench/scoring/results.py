@@ -4,6 +4,7 @@ import json
 import math
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from pyarrow import ArrowException
@@ -47,11 +48,16 @@ def read_scores(path: Path) -> pd.DataFrame:
     return table
 
 
-def write_museval_json(path: Path, scores: SongScores) -> None:
+def write_museval_json(path: Path, scores: SongScores, scored_by: str = "") -> None:
     """Write the scores that museval defines as museval does.
 
     museval rounds to 1e-5 dB and writes infinite scores as NaN. Its own class for this would have
     every scoring job import what museval needs to score, which takes longer than a song's scores.
+
+    Args:
+        path: the file.
+        scores: of a song.
+        scored_by: what computed them; another key beside museval's, where it is given.
     """
     windows = {
         target: zip(*(metrics[metric].tolist() for metric in METRICS), strict=True)
@@ -71,7 +77,9 @@ def write_museval_json(path: Path, scores: SongScores) -> None:
         }
         for target, frames in windows.items()
     ]
-    told = {"targets": targets, "museval_version": version("museval")}
+    told: dict[str, Any] = {"targets": targets, "museval_version": version("museval")}
+    if scored_by:
+        told["scored_by"] = scored_by
     write_text(path, json.dumps(told, indent=2))
 
 
