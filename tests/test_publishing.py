@@ -1,10 +1,12 @@
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 import soundfile
 from safetensors.torch import save_file
+from tracked_store import Switch
 
 from mssbench.cli import main
 from mssbench.models.registry import build
@@ -212,6 +214,68 @@ def test_a_run_of_a_study_names_the_training_to_separate_with(publish, training)
     made = publish()["runs"]
     assert name_of(made["overlapped"]) == "net-weights"
     assert name_of(made["mixture"]) == "mixture"
+
+
+@pytest.fixture
+def server(empty_mlflow, tmp_path, monkeypatch):
+    """A server whose store nobody has prepared, and the outbox of the test."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    uri = f"sqlite:///{shutil.copy(empty_mlflow, folder)}"
+    server = Switch(uri, folder / "artifacts")
+    server.client, server.outbox = connect(uri), tmp_path / "outbox"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.address)
+    monkeypatch.setenv("MSSBENCH_OUTBOX", str(server.outbox))
+    yield server
+    server.close()
+
+
+def test_a_study_waits_for_a_server_that_is_away_and_is_sent_later(
+    publish, server, tmp_path, capsys
+):
+    server.mode = "error"
+    for _ in range(2):
+        assert publish() == {"uri": server.address, "study": "study", "runs": {}}
+    assert len(list(server.outbox.iterdir())) == 1
+    server.mode = "well"
+    assert main(["track", "sync"]) == 0
+    assert capsys.readouterr().out == "study: sent\n"
+    made = json.loads((tmp_path / "published.json").read_text())["runs"]
+    assert list(made) == ["net", "overlapped", "mixture"]
+    assert (
+        made.items()
+        <= {
+            run.data.tags["mssbench.key"].removeprefix("score/"): identity
+            for identity, run in runs_in(server.client, "study").items()
+        }.items()
+    )
+    assert not list(server.outbox.iterdir())
+    assert main(["track", "sync"]) == 0
+    assert "nothing is left to send" in capsys.readouterr().out
+
+
+def test_a_study_that_waits_is_sent_with_the_next(publish, server):
+    server.mode = "error"
+    publish(study="first")
+    server.mode = "well"
+    publish(study="second")
+    for study in ("first", "second"):
+        assert len(runs_in(server.client, study)) == len(ROWS) + 1
+    assert not list(server.outbox.iterdir())
+
+
+def test_a_study_whose_files_are_gone_stays_until_they_are_back(publish, server, tmp_path, caplog):
+    server.mode = "error"
+    publish()
+    (tmp_path / "net.parquet").rename(tmp_path / "moved")
+    server.mode = "well"
+    assert main(["track", "sync"]) == 2
+    assert "net.parquet" in caplog.text
+    assert "Traceback" not in caplog.text
+    assert len(list(server.outbox.iterdir())) == 1
+    (tmp_path / "moved").rename(tmp_path / "net.parquet")
+    assert main(["track", "sync"]) == 0
+    assert not list(server.outbox.iterdir())
 
 
 def test_nothing_is_published_when_tracking_is_off(publish, monkeypatch):

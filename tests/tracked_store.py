@@ -111,7 +111,7 @@ class Switch:
         for name in ("_tracking_store", "_model_registry_store"):
             assert hasattr(handlers, name)
             setattr(handlers, name, None)
-        handlers.initialize_backend_stores(uri, default_artifact_root=artifacts.as_uri())
+        handlers.initialize_backend_stores(uri, uri, artifacts.as_uri())
         self._app, self.mode, self.asked = app, "well", 0
         self._going = threading.Event()
         self._server = make_server("127.0.0.1", 0, self, threaded=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 
 from mssbench.errors import Interrupted, UserError
+from mssbench.masking import MaskingFormatter
 
 # Verb -> what it does. Its module is mssbench.commands.<verb>, with a "-" for each "_", and has
 # add_arguments(parser) and run(args).
@@ -63,6 +64,7 @@ def start_logging(log_file: Path | None) -> None:
 
     Snakemake deletes a job's declared log before each attempt. So the declared name is a link to
     a file that carries the attempt's time: the link is renewed, the old attempts' files stay.
+    Secrets of the environment are masked, in tracebacks too.
 
     Args:
         log_file: the declared log, or None for the screen alone.
@@ -78,7 +80,9 @@ def start_logging(log_file: Path | None) -> None:
         log_file.unlink(missing_ok=True)
         log_file.symlink_to(attempt.name)
     level = logging.INFO if first else logging.ERROR
-    logging.basicConfig(level=level, format="%(message)s", handlers=handlers)
+    for handler in handlers:
+        handler.setFormatter(MaskingFormatter())
+    logging.basicConfig(level=level, handlers=handlers)
     logging.captureWarnings(True)
 
 

@@ -20,7 +20,7 @@ from mssbench.run_parts import (
 )
 from mssbench.runs import expand
 from mssbench.study import Studies
-from mssbench.tracking.masking import has_credentials
+from mssbench.masking import has_credentials
 from mssbench.validation import load_yaml, validate
 
 WORKFLOW = Path(workflow.basedir, "workflow")

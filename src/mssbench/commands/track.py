@@ -8,8 +8,8 @@ from pathlib import Path
 
 from mssbench.atomic import write_json
 from mssbench.errors import UserError
+from mssbench.masking import MASK, masked
 from mssbench.tracking.connection import OFF, address
-from mssbench.tracking.masking import MASK, masked
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     sync = actions.add_parser(
         "sync",
-        help="send what jobs recorded while MLflow was away",
-        description="Send what jobs recorded while MLflow was away. It lies in tracking/outbox "
-        "beside an SQLite store, in results/tracking/outbox for a server, or in MSSBENCH_OUTBOX.",
+        help="send what was kept while MLflow was away",
+        description="Send what jobs recorded while MLflow was away, and the studies whose results "
+        "wait. It lies in tracking/outbox beside an SQLite store, in results/tracking/outbox for a "
+        "server, or in MSSBENCH_OUTBOX.",
     )
     sync.add_argument(
         "--any-address",
@@ -130,13 +131,27 @@ def run(args: argparse.Namespace) -> None:
 
 
 def init(args: argparse.Namespace) -> None:
-    """Make the store and write the mark that says so."""
-    from mssbench.tracking.run import TRAININGS
+    """Make the store and write the mark that says so.
+
+    Where no server answers, the mark is written nevertheless: trainings need it, and the first
+    process that reaches the server prepares it.
+    """
+    from mssbench.tracking.experiments import TRAININGS
+    from mssbench.tracking.failures import Away
     from mssbench.tracking.store import initialise
 
     uri = address()
-    initialise(uri, [TRAININGS], args.artifacts)
-    write_json(args.out, {"uri": masked(uri), "experiments": [] if uri == OFF else [TRAININGS]})
+    made = [] if uri == OFF else [TRAININGS]
+    try:
+        initialise(uri, made, args.artifacts)
+    except Away as away:
+        made = []
+        log.warning(
+            "%s; what is tracked is kept, and sent by the next job that reaches it, or by "
+            "'mssbench track sync'",
+            away.what,
+        )
+    write_json(args.out, {"uri": masked(uri), "experiments": made})
 
 
 def check(uri: str) -> None:
@@ -160,25 +175,25 @@ def sync(uri: str, any_address: bool) -> None:
     Raises:
         UserError: the store cannot be reached, or something could not be sent.
     """
-    from mssbench.tracking.sync import sync as send_all
+    from mssbench.tracking.publications import sync_all
 
     if uri == OFF:
         print("Tracking is off.")
         return
-    outcome = send_all(uri, any_address=any_address)
+    outcome = sync_all(uri, any_address=any_address)
     for name in outcome.sent:
         print(f"{name}: sent")
     if outcome.busy:
-        print(f"{outcome.busy} runs are being sent by other processes.")
+        print(f"{outcome.busy} runs or studies are being sent by other processes.")
     if outcome.elsewhere:
         print(
-            f"Other runs were recorded for {', '.join(sorted(outcome.elsewhere))}; set "
+            f"Others were recorded for {', '.join(sorted(outcome.elsewhere))}; set "
             "MLFLOW_TRACKING_URI to it, or send them here with --any-address."
         )
     if outcome.failed:
         raise UserError(
-            f"{outcome.failed} runs could not be sent, for the reasons above; they are kept, and "
-            "the same command tries again"
+            f"{outcome.failed} runs or studies could not be sent, for the reasons above; they are "
+            "kept, and the same command tries again"
         )
     if not (outcome.sent or outcome.busy or outcome.elsewhere):
         print(f"{masked(uri)}: nothing is left to send.")
@@ -203,23 +218,19 @@ def serve(args: argparse.Namespace) -> None:
 
 def publish(args: argparse.Namespace) -> None:
     """Put the results onto the runs and write which run has which."""
-    from mssbench.report.config import read_config
+    from mssbench.tracking.publications import Publication, publish_or_keep
 
-    study, uri, runs = read_config(args.config), address(), {}
-    if uri != OFF:
-        from mssbench.tracking.publish import publish as publish_study
-
-        runs = publish_study(
-            uri,
-            study,
-            scores=args.scores,
-            figures=args.figures,
-            tables=args.tables,
-            renditions=args.rendition,
-            estimates=args.estimates,
-            weights=args.weights,
-        )
-    write_json(args.out, {"uri": masked(uri), "study": study.study, "runs": runs})
+    publication = Publication.of(
+        args.config,
+        args.out,
+        scores=args.scores,
+        figures=args.figures,
+        tables=args.tables,
+        renditions=args.rendition,
+        estimates=args.estimates,
+        weights=args.weights,
+    )
+    publish_or_keep(address(), publication)
 
 
 def dashboard(uri: str, host: str, port: int) -> None:

@@ -64,7 +64,8 @@ def name_of(run_id: str) -> str:
         UserError: no tracking store is known, or it has no such run.
     """
     from mssbench.tracking import OFF, address
-    from mssbench.tracking.connection import connect, first_line
+    from mssbench.tracking.connection import connect
+    from mssbench.tracking.failures import first_line
 
     uri = address()
     if uri == OFF:

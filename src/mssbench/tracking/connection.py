@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from mssbench.errors import UserError
-from mssbench.tracking.masking import masked
+from mssbench.masking import mask_handlers, masked
+from mssbench.tracking.failures import first_line, telling_failures
 
 OFF = "off"
 VARIABLE = "MLFLOW_TRACKING_URI"
@@ -26,6 +27,9 @@ SETTINGS = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
+
+# What a user may do where MLflow does not work.
+WHAT_NEXT = f"mend that, or switch tracking off with {VARIABLE}={OFF}"
 
 # They report each migration and each retry; what went wrong in the end is reported here.
 TALKATIVE = (
@@ -87,6 +91,9 @@ def client(uri: str) -> Any:
 
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.ERROR)
+    # MLflow's loggers write for themselves.
+    for name in ("mlflow", "alembic", "sqlalchemy.engine"):
+        mask_handlers(logging.getLogger(name))
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
@@ -110,37 +117,17 @@ def reach(uri: str) -> Any:
     """Return an MLflow client of a store that has answered.
 
     Raises:
-        UserError: there is no store, or it does not answer.
+        Away: no server answers.
+        UserError: there is no store, or it cannot be opened.
     """
     try:
-        connected = connect(uri)
-        connected.search_experiments(max_results=1)
+        with telling_failures(uri, WHAT_NEXT):
+            connected = connect(uri)
+            connected.search_experiments(max_results=1)
     except UserError:
         raise
-    except Exception as error:
-        what = "server answers" if is_server(uri) else "store can be opened"
+    except Exception as error:  # as where the package is missing that speaks to a database
         raise UserError(
-            f"no MLflow {what} at {masked(uri)} ({first_line(error)}); mend that, or switch "
-            f"tracking off with {VARIABLE}={OFF}"
+            f"the MLflow store at {masked(uri)} cannot be opened ({first_line(error)}); {WHAT_NEXT}"
         ) from None
     return connected
-
-
-def experiment_id(connected: Any, name: str) -> str:
-    """Return the id of the experiment called ``name``.
-
-    Raises:
-        UserError: the store has no such experiment, or it was deleted.
-    """
-    experiment = connected.get_experiment_by_name(name)
-    if experiment is None or experiment.lifecycle_stage != "active":
-        raise UserError(
-            f"the MLflow store has no experiment {name!r}; 'mssbench track init' makes it"
-        )
-    return str(experiment.experiment_id)
-
-
-def first_line(error: Exception) -> str:
-    """Return the beginning of an error's message, its secrets masked: MLflow's go on for pages."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return masked(lines[0])[:200]

@@ -6,8 +6,8 @@ import socket
 import sys
 
 from mssbench.errors import UserError
+from mssbench.masking import masked
 from mssbench.tracking.connection import OFF, SETTINGS, connect, is_server
-from mssbench.tracking.masking import masked
 
 
 def dashboard_command(uri: str, host: str, port: int) -> tuple[list[str], dict[str, str]]:

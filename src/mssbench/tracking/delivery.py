@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
-from mssbench.tracking.connection import first_line
+from mssbench.tracking.failures import first_line
 from mssbench.tracking.journal import Record, is_at, open_locked, read
 from mssbench.tracking.stored import Refused, StoredRun
 

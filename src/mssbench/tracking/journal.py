@@ -19,8 +19,8 @@ from typing import Any
 from urllib.parse import quote
 
 from mssbench.errors import UserError
+from mssbench.masking import masked, secrets
 from mssbench.tracking.connection import database_file
-from mssbench.tracking.masking import masked, secrets
 
 log = logging.getLogger(__name__)
 

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from mssbench.data.rendition import Rendition
+from mssbench.masking import masked
 from mssbench.report.aggregate import aggregate
 from mssbench.report.config import ReportConfig, Row
 from mssbench.report.scores import gather_windows
@@ -14,11 +15,10 @@ from mssbench.scored_songs import HELD_OUT, TEST
 from mssbench.sweeps import tags as sweep_tags
 from mssbench.tracking.connection import reach
 from mssbench.tracking.excerpt import write_excerpt
-from mssbench.tracking.masking import masked
+from mssbench.tracking.experiments import TRAININGS, add_study, prepare
 from mssbench.tracking.model import best_run, log_model, register
 from mssbench.tracking.origin import code_tags, process_tags
-from mssbench.tracking.run import TRAININGS, training_key
-from mssbench.tracking.store import add_study
+from mssbench.tracking.run import training_key
 from mssbench.tracking.stored import STATUS, StoredRun
 from mssbench.tracking.sync import sync
 
@@ -68,6 +68,7 @@ def publish(
     connected = reach(uri)
     # The trainings' own words come first: the runs that they make are those that are looked for.
     sync(uri)
+    prepare(connected, uri)
     add_study(connected, uri, study.study, description(study))
     medians = medians_of(scores, {row.id for row in study.rows if row.songs == HELD_OUT})
     opened = [Rendition.open(manifest) for manifest in renditions]

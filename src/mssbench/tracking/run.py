@@ -9,18 +9,17 @@ from uuid import uuid4
 
 import mssbench
 from mssbench.errors import Interrupted
-from mssbench.tracking.connection import OFF, address, first_line
+from mssbench.masking import masked
+from mssbench.tracking.connection import OFF, address
+from mssbench.tracking.experiments import TRAININGS
+from mssbench.tracking.failures import first_line
 from mssbench.tracking.journal import Journal, journal_file, outbox
-from mssbench.tracking.masking import masked
 from mssbench.tracking.origin import process_tags
 from mssbench.tracking.sender import Sender
 from mssbench.tracking.stored import STATUS
 from mssbench.tracking.system import Sampler
 
 log = logging.getLogger(__name__)
-
-# The MLflow experiment of all trainings: studies share them. A study has one of its own.
-TRAININGS = "trainings"
 
 T = TypeVar("T")
 

@@ -5,8 +5,10 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from mssbench.tracking.connection import connect, first_line
+from mssbench.tracking.connection import connect
 from mssbench.tracking.delivery import Delivery
+from mssbench.tracking.experiments import prepare
+from mssbench.tracking.failures import first_line
 from mssbench.tracking.journal import Journal
 from mssbench.tracking.origin import code_state
 from mssbench.tracking.sync import deliver_others
@@ -86,7 +88,9 @@ class Sender(threading.Thread):
 
     def _send(self) -> None:
         if self._client is None:
-            self._client = connect(self._uri)
+            client = connect(self._uri)
+            prepare(client, self._uri)
+            self._client = client
         if self._delivery is None:
             # Another process may have it, for some more seconds: one that helps.
             self._delivery = Delivery.claim(self._journal.file)

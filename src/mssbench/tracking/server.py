@@ -8,11 +8,12 @@ from pathlib import Path
 import psutil
 
 from mssbench.errors import UserError
+from mssbench.masking import masked
 from mssbench.tracking.connection import is_server, scheme
 from mssbench.tracking.dashboard import check_port, server_command
-from mssbench.tracking.masking import masked
-from mssbench.tracking.run import TRAININGS
-from mssbench.tracking.store import add_experiment, opened
+from mssbench.tracking.experiments import TRAININGS, add_experiment
+from mssbench.tracking.failures import telling_failures
+from mssbench.tracking.store import opened
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 EVERYWHERE = ("0.0.0.0", "::")
@@ -52,7 +53,8 @@ def prepare_server(
         )
     check_port(host, port)
     artifacts.mkdir(parents=True, exist_ok=True)
-    add_experiment(opened(database), TRAININGS, f"mlflow-artifacts:/{TRAININGS}")
+    with telling_failures(database, "give another --database"):
+        add_experiment(opened(database), TRAININGS, f"mlflow-artifacts:/{TRAININGS}")
     known = [*own_names(host), *names]
     environment = {
         "MLFLOW_ARTIFACTS_DESTINATION": str(artifacts.absolute()),

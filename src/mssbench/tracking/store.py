@@ -6,30 +6,27 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from mssbench.atomic import atomic_path
 from mssbench.errors import UserError
+from mssbench.masking import masked
 from mssbench.tracking.connection import (
     OFF,
+    WHAT_NEXT,
     client,
     database_file,
-    experiment_id,
     is_server,
     reach,
 )
-from mssbench.tracking.masking import masked
+from mssbench.tracking.experiments import add_experiment
+from mssbench.tracking.failures import telling_failures
 from mssbench.tracking.origin import is_alive
-from mssbench.tracking.run import TRAININGS
 from mssbench.tracking.stored import STATE, STATUS
 from mssbench.tracking.sync import sync
 
 log = logging.getLogger(__name__)
 
 MOST_RUNS = 50_000
-
-# MLflow's pages open with curves and scores, not with what they have for language models.
-EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 
 
 def initialise(uri: str, experiments: Iterable[str], artifact_root: Path | str) -> None:
@@ -49,12 +46,13 @@ def initialise(uri: str, experiments: Iterable[str], artifact_root: Path | str) 
     """
     if uri == OFF:
         return
-    connected = opened(uri)
-    for name in experiments:
-        location = (
-            None if is_server(uri) else Path(artifact_root).absolute().joinpath(name).as_uri()
-        )
-        add_experiment(connected, name, location)
+    with telling_failures(uri, WHAT_NEXT):
+        connected = opened(uri)
+        for name in experiments:
+            location = (
+                None if is_server(uri) else Path(artifact_root).absolute().joinpath(name).as_uri()
+            )
+            add_experiment(connected, name, location)
 
 
 def opened(uri: str) -> Any:
@@ -97,46 +95,6 @@ def migrate(uri: str) -> None:
         raise UserError(f"MLflow cannot migrate its store {masked(uri)}; the reason stands above")
 
 
-def add_experiment(connected: Any, name: str, location: str | None) -> None:
-    """Create an experiment unless there is one; take back its deletion.
-
-    Args:
-        connected: an MLflow client.
-        name: the experiment's.
-        location: address of the folder for its files; fixed for good once it exists.
-    """
-    found = connected.get_experiment_by_name(name)
-    if found is None:
-        try:
-            connected.create_experiment(name, artifact_location=location, tags=EXPERIMENT_TAGS)
-        except Exception:
-            # Another process may have been faster.
-            if connected.get_experiment_by_name(name) is None:
-                raise
-    elif found.lifecycle_stage == "deleted":
-        log.info("Restoring the deleted MLflow experiment %r: its name is needed", name)
-        connected.restore_experiment(found.experiment_id)
-
-
-def add_study(connected: Any, uri: str, study: str, description: str) -> None:
-    """Add the experiment of a study, whose files lie beside those of the trainings.
-
-    Args:
-        connected: an MLflow client.
-        uri: the store's address. A server decides itself where files lie.
-        study: names the experiment.
-        description: what MLflow's page says of it, in Markdown.
-
-    Raises:
-        UserError: the store lacks the experiment of the trainings.
-    """
-    trainings = connected.get_experiment(experiment_id(connected, TRAININGS))
-    beside = f"{trainings.artifact_location.rpartition('/')[0]}/{quote(study)}"
-    add_experiment(connected, study, None if is_server(uri) else beside)
-    made = experiment_id(connected, study)
-    connected.set_experiment_tag(made, "mlflow.note.content", description)
-
-
 def repair(uri: str) -> list[str]:
     """Mark runs as failed whose process has died without a word.
 
@@ -153,11 +111,17 @@ def repair(uri: str) -> list[str]:
         return []
     connected = reach(uri)
     sync(uri)
+    with telling_failures(uri, WHAT_NEXT):
+        lost = lost_runs(connected)
+        for run in lost:
+            connected.set_tag(run.info.run_id, STATE, "lost")
+            connected.set_terminated(run.info.run_id, STATUS["FAILED"])
+    return [run.info.run_name for run in lost]
+
+
+def lost_runs(connected: Any) -> list[Any]:
+    """Return MLflow's runs that say RUNNING and whose process has died."""
     experiments = [experiment.experiment_id for experiment in connected.search_experiments()]
     wanted = "attributes.status = 'RUNNING'"
     running = connected.search_runs(experiments, wanted, max_results=MOST_RUNS)
-    lost = [run for run in running if not is_alive(run.data.tags)]
-    for run in lost:
-        connected.set_tag(run.info.run_id, STATE, "lost")
-        connected.set_terminated(run.info.run_id, STATUS["FAILED"])
-    return [run.info.run_name for run in lost]
+    return [run for run in running if not is_alive(run.data.tags)]

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import yaml
 
-from mssbench.tracking.connection import experiment_id
+from mssbench.tracking.experiments import experiment_id
 from mssbench.tracking.form import (
     LONGEST_PARAM,
     LONGEST_TAG,

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mssbench.tracking.connection import OFF, first_line, reach
+from mssbench.masking import masked
+from mssbench.tracking.connection import OFF, WHAT_NEXT, reach
 from mssbench.tracking.delivery import Delivery
+from mssbench.tracking.experiments import prepare
+from mssbench.tracking.failures import first_line, telling_failures
 from mssbench.tracking.journal import outbox
-from mssbench.tracking.masking import masked
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +49,10 @@ def sync(uri: str, *, any_address: bool = False) -> Outcome:
     folder = outbox(uri)
     if not any(folder.glob("*.jsonl")):
         return Outcome()
-    return deliver_others(reach(uri), uri, folder, any_address=any_address)
+    connected = reach(uri)
+    with telling_failures(uri, WHAT_NEXT):
+        prepare(connected, uri)
+    return deliver_others(connected, uri, folder, any_address=any_address)
 
 
 def deliver_others(

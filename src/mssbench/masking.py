@@ -1,8 +1,10 @@
 """Credentials stay in the environment: whatever is written or said has them masked."""
 
 import json
+import logging
 import os
 import re
+from urllib.parse import unquote
 
 MASK = "***"
 
@@ -28,7 +30,8 @@ def secrets() -> list[str]:
     }
     for value in os.environ.values():
         found |= {word for word in PASSWORD.findall(value) if len(word) >= SHORTEST}
-    # Inside of JSON some characters are written otherwise.
+    # In an address some characters are written otherwise, and inside of JSON others.
+    found |= {unquote(value) for value in found}
     found |= {json.dumps(value)[1:-1] for value in found}
     return sorted(found, key=len, reverse=True)
 
@@ -49,3 +52,26 @@ def masked(text: str, values: list[str] | None = None) -> str:
 def has_credentials(address: str) -> bool:
     """Whether an address holds a user, a password or a token."""
     return bool(USER.search(address) or PARAMETER.search(address))
+
+
+class MaskingFormatter(logging.Formatter):
+    """Writes what another formatter does, tracebacks too, with secrets masked.
+
+    Args:
+        inner: the other; by default one that writes the message alone.
+    """
+
+    def __init__(self, inner: logging.Formatter | None = None) -> None:
+        super().__init__()
+        self._inner = inner or logging.Formatter("%(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the text of ``record``."""
+        return masked(self._inner.format(record))
+
+
+def mask_handlers(logger: logging.Logger) -> None:
+    """Have a logger's own handlers mask secrets from now on."""
+    for handler in logger.handlers:
+        if not isinstance(handler.formatter, MaskingFormatter):
+            handler.setFormatter(MaskingFormatter(handler.formatter))
