@@ -85,3 +85,49 @@ def test_no_rate_is_made_up():
     assert continued.of({"epoch": 6, "step": 60, "seconds": 10.0}) == {
         "throughput/steps_per_second": 2.0
     }
+
+
+def test_untracked_files_are_changes_and_can_be_applied(repository, tmp_path_factory):
+    commit = git_commit(repository)
+    package = repository / "package"
+    package.mkdir()
+    (package / "new_model.py").write_text("class New:\n    pass")
+    (package / "empty.py").write_text("")
+    (repository / ".gitignore").write_text("*.ignored\n")
+    (repository / "a.ignored").write_text("ignored")
+    (repository / "song.wav").write_bytes(b"RIFF\0\xff")
+    (repository / "table.csv").write_text("0\n" * 50_000)
+    (repository / "api_token.txt").write_text("planted")
+    (repository / ".env").write_text("KEY=planted")
+    assert git_commit(repository) == f"{commit}-dirty"
+    changes = git_changes(package)
+    assert "planted" not in changes
+    for line in (
+        "[untracked, binary, 6 bytes: song.wav]",
+        "[untracked, 100000 bytes: table.csv]",
+        "[untracked, left out as its name is that of a secret: api_token.txt]",
+        "[untracked, left out as its name is that of a secret: .env]",
+    ):
+        assert line in changes.splitlines()
+    copy = tmp_path_factory.mktemp("copy")
+    subprocess.run(["git", "clone", "-q", str(repository), str(copy)], check=True)
+    subprocess.run(["git", "apply"], input=changes, text=True, cwd=copy, check=True)
+    assert (copy / "package" / "new_model.py").read_text() == "class New:\n    pass"
+    assert (copy / "package" / "empty.py").read_text() == ""
+    assert not (copy / "a.ignored").exists()
+
+
+def test_an_ignored_file_is_no_change(repository):
+    (repository / ".git" / "info" / "exclude").write_text("results/\n")
+    (repository / "results").mkdir()
+    (repository / "results" / "scores.csv").write_text("1\n")
+    assert not git_commit(repository).endswith("-dirty")
+    assert git_changes(repository) == ""
+
+
+def test_many_untracked_files_are_counted(repository):
+    for number in range(10):
+        (repository / f"{number}.txt").write_text("x" * 49_000)
+    changes = git_changes(repository)
+    assert len(changes) < LONGEST_CHANGES + 100
+    assert changes.count("new file mode") == 5

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 
 import mssbench
+from mssbench.tracking.untracked import untracked_changes
 
 PID, HOST, STARTED = "pid", "host", "mssbench.process_started"
 SLURM_JOB = "slurm_job_id"
@@ -98,19 +99,44 @@ def commit_tags(commit: str | None) -> dict[str, str]:
 
 
 def git_commit(folder: Path) -> str | None:
-    """Return the commit that is checked out, with ``-dirty`` when tracked files differ from it."""
+    """Return the commit that is checked out, with ``-dirty`` when files differ from it.
+
+    An untracked file that git does not ignore is such a difference.
+    """
     said = git(folder, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
-    return said and said.strip()
+    if said is None:
+        return None
+    commit = said.strip()
+    if commit.endswith("-dirty") or not untracked_files(git_root(folder)):
+        return commit
+    return f"{commit}-dirty"
 
 
 def git_changes(folder: Path) -> str:
-    """Return how the files of a git repository differ from its commit, cut to `LONGEST_CHANGES`."""
-    root = (git(folder, "rev-parse", "--show-toplevel") or "").strip()
-    changes = git(Path(root), "diff", "--no-color", "--no-ext-diff", "HEAD") if root else None
-    changes = changes or ""
+    """Return how the files of a git repository differ from its commit, cut to `LONGEST_CHANGES`.
+
+    Untracked files that git does not ignore come last.
+    """
+    root = git_root(folder)
+    if root is None:
+        return ""
+    changes = git(root, "diff", "--no-color", "--no-ext-diff", "HEAD") or ""
+    changes += untracked_changes(root, untracked_files(root), LONGEST_CHANGES)
     if len(changes) > LONGEST_CHANGES:
         return f"{changes[:LONGEST_CHANGES]}\n[{len(changes) - LONGEST_CHANGES} characters more]\n"
     return changes
+
+
+def git_root(folder: Path) -> Path | None:
+    """Return the folder of the repository that ``folder`` lies in; None outside of one."""
+    root = (git(folder, "rev-parse", "--show-toplevel") or "").removesuffix("\n")
+    return Path(root) if root else None
+
+
+def untracked_files(root: Path | None) -> list[str]:
+    """Return the paths below ``root`` that git neither tracks nor ignores, in order."""
+    told = git(root, "ls-files", "--others", "--exclude-standard", "-z") if root else None
+    return sorted(name for name in (told or "").split("\0") if name)
 
 
 def git(folder: Path, *words: str) -> str | None:

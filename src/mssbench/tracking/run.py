@@ -159,7 +159,8 @@ def start_run(
     """Start a run, or continue the one that has the same key.
 
     The tags get host, process, commit, version, SLURM job and the number of the attempt added.
-    Where the code differs from its commit, the difference is stored as ``changes.diff``.
+    Where the code differs from its commit, the difference is stored as ``changes.diff``, with new
+    files that git does not yet track.
 
     Args:
         name: what MLflow's pages call it.
