@@ -1,4 +1,3 @@
-import os
 import shutil
 import socket
 import subprocess
@@ -22,19 +21,35 @@ def free_port():
 
 
 @pytest.fixture
-def served(empty_mlflow, tmp_path):
-    """Address and process of a server."""
+def serve(empty_mlflow, tmp_path):
+    """Return the function that starts a server on a host and says its address and process."""
     (tmp_path / "served").mkdir()
     shutil.copy(empty_mlflow, tmp_path / "served")
-    port = free_port()
-    words = ["--port", str(port), "--folder", str(tmp_path / "served"), "--allow-host", "login01"]
-    command = [sys.executable, "-m", "mssbench", "track", "serve", *words]
-    environment = os.environ | {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}"}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        yield f"http://127.0.0.1:{port}", process
+    started = []
+
+    def start(host):
+        port = free_port()
+        words = ["--host", host, "--port", str(port), "--folder", str(tmp_path / "served")]
+        command = [sys.executable, "-m", "mssbench", "track", "serve", *words]
+        process = subprocess.Popen(
+            [*command, "--allow-host", "login01"], stdout=subprocess.PIPE, text=True
+        )
+        address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        started.append((address, process))
+        return address, process
+
+    yield start
+    for address, process in started:
         process.terminate()
-    with pytest.raises(urllib.error.URLError):
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/")
+        process.communicate()
+        with pytest.raises(urllib.error.URLError):
+            urllib.request.urlopen(address)
+
+
+@pytest.fixture
+def served(serve):
+    """Address and process of a server."""
+    return serve("127.0.0.1")
 
 
 def status(address, host):
@@ -68,6 +83,14 @@ def test_a_server_takes_runs_and_files_from_those_who_know_its_name(served, tmp_
     assert (kept / "artifacts" / "tables" / "table.md").read_text() == "a table"
 
 
+def test_a_server_listens_on_the_loopback_address_of_ipv6(serve):
+    address, process = serve("::1")
+    assert process.stdout.readline() == f"For the jobs: export MLFLOW_TRACKING_URI={address}\n"
+    name = address.removeprefix("http://")
+    assert eventually(lambda: status(address, name) or process.poll()) == 200
+    assert status(address, "elsewhere:5000") == 403
+
+
 def test_a_loopback_server_is_known_by_no_other_name():
     assert own_names("127.0.0.1") == ["localhost", "127.0.0.1"]
     assert address_for_jobs("127.0.0.1", 5000) == "http://127.0.0.1:5000"
@@ -85,6 +108,14 @@ def test_a_server_says_why_it_cannot_start(tmp_path, monkeypatch, caplog):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert main([*words, "--port", str(taken.getsockname()[1])]) == 2
     assert "is taken" in caplog.text
+    for port in ("99999", "0", "-1"):
+        assert main([*words, "--port", port]) == 2
+        assert f"--port is {port}; it must be from 1 to 65535" in caplog.text
+    assert main([*words, "--host", "2001:db8::1", "--port", str(free_port())]) == 2
+    assert "of 2001:db8::1 cannot be had" in caplog.text
+    assert main([*words, "--host", "no.such.host.invalid", "--port", str(free_port())]) == 2
+    assert "of no.such.host.invalid cannot be had" in caplog.text
+    assert "Traceback" not in caplog.text
     assert not list(tmp_path.iterdir())
     with pytest.raises(UserError, match="--database is 'http://host'"):
         prepare_server("http://host", tmp_path, "127.0.0.1", free_port())

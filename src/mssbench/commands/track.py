@@ -236,10 +236,12 @@ def publish(args: argparse.Namespace) -> None:
 def dashboard(uri: str, host: str, port: int) -> None:
     """Repair the store, then serve its pages."""
     from mssbench.tracking.dashboard import dashboard_command, serve
+    from mssbench.tracking.server import address_for_jobs
 
     command, environment = dashboard_command(uri, host, port)
     check(uri)
-    print(f"MLflow's pages will be at http://{host}:{port} in a few seconds; Ctrl-C ends them.")
+    where = address_for_jobs(host, port)
+    print(f"MLflow's pages will be at {where} in a few seconds; Ctrl-C ends them.")
     serve(command, environment)
 
 

@@ -9,6 +9,8 @@ from mssbench.errors import UserError
 from mssbench.masking import masked
 from mssbench.tracking.connection import OFF, SETTINGS, connect, is_server
 
+LAST_PORT = 65535
+
 
 def dashboard_command(uri: str, host: str, port: int) -> tuple[list[str], dict[str, str]]:
     """Return the command that serves the store's pages at ``http://host:port``.
@@ -52,9 +54,13 @@ def check_port(host: str, port: int) -> None:
     """Try to listen.
 
     Raises:
-        UserError: another process listens there, or it is not this machine's to use.
+        UserError: there is no such port or address, another process listens there, or it is not
+            this machine's to use.
     """
-    with socket.socket() as listener:
+    if not 0 < port <= LAST_PORT:
+        raise UserError(f"--port is {port}; it must be from 1 to {LAST_PORT}")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as listener:
         # Without it, a port counts as taken for a minute after its server has ended.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -58,7 +58,8 @@ def prepare_server(
     known = [*own_names(host), *names]
     environment = {
         "MLFLOW_ARTIFACTS_DESTINATION": str(artifacts.absolute()),
-        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(f"{n},{n}:*" for n in known),
+        # They are patterns, in which a bracket stands for itself as a set of one.
+        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(f"{n},{n.replace('[', '[[]')}:*" for n in known),
         "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": ",".join(f"http://{n}:{port}" for n in known),
     }
     command, credentials = server_command(database, host, port)
@@ -67,7 +68,7 @@ def prepare_server(
 
 def own_names(host: str) -> list[str]:
     """Return the names and addresses by which a server that listens on ``host`` is reached."""
-    local = ["localhost", "127.0.0.1"]
+    local = ["localhost", "[::1]" if host == "::1" else "127.0.0.1"]
     if host in LOOPBACK:
         return local
     names = [host]
@@ -80,4 +81,9 @@ def own_names(host: str) -> list[str]:
 def address_for_jobs(host: str, port: int) -> str:
     """Return what the jobs' ``MLFLOW_TRACKING_URI`` must be."""
     name = socket.gethostname() if host in EVERYWHERE else host
-    return f"http://{name}:{port}"
+    return f"http://{in_address(name)}:{port}"
+
+
+def in_address(name: str) -> str:
+    """Return a host as an address has it: IPv6 in brackets."""
+    return f"[{name}]" if ":" in name else name
