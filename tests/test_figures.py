@@ -6,6 +6,7 @@ from figure_data import HOW, ROWS, scores, write_histories, write_runs, write_se
 
 from mssbench.cli import main
 from mssbench.report.figures.kinds import KINDS
+from mssbench.report.figures.needs import KEYS
 from mssbench.scoring.results import write_scores
 from mssbench.validation import load_yaml
 
@@ -48,7 +49,7 @@ def test_the_schema_of_studies_knows_every_kind_of_figure():
     schema = Path(__file__).parents[1] / "workflow" / "schemas" / "study.schema.yaml"
     figure = load_yaml(schema)["$defs"]["figure"]["properties"]
     assert sorted(figure["kind"]["enum"]) == sorted(KINDS)
-    keys = {key for kind in KINDS.values() for key in kind.KEYS}
+    keys = {key for of_kind in KEYS.values() for key in of_kind}
     assert set(figure) == {"title", "kind", *keys}
 
 

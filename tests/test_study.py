@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from mssbench.data.catalogue import CATALOGUE
 from mssbench.errors import UserError
 from mssbench.run_parts import separated_part, trained_part
 from mssbench.runs import expand
@@ -35,6 +36,18 @@ def test_overlay_merges_maps_and_replaces_lists():
     below = {"a": {"x": 1, "y": [1, 2]}, "b": 1}
     assert overlay(below, {"a": {"y": [3]}, "c": 2}) == {"a": {"x": 1, "y": [3]}, "b": 1, "c": 2}
     assert below == {"a": {"x": 1, "y": [1, 2]}, "b": 1}
+
+
+@pytest.mark.parametrize("scale", ["demo", "paper"])
+@pytest.mark.parametrize("study", STUDIES.names)
+def test_every_study_passes_its_checks_on_every_data_set(study, scale):
+    loaded = STUDIES.load(study, scale)
+    splits = [experiment.get("split", {}) for experiment in loaded.experiments.values()]
+    musdb18 = any(split.get("kind") == "musdb14" for split in splits)
+    for name in CATALOGUE:
+        if musdb18 and not name.startswith("musdb18"):
+            continue  # its split names songs of MUSDB18
+        assert expand(loaded, {"name": name}, [0])
 
 
 @pytest.mark.parametrize("scale", ["demo", "paper"])
@@ -189,6 +202,217 @@ def test_mistakes_in_a_study_are_one_line_that_names_them(tmp_path, change, mess
     with pytest.raises(UserError, match=message) as caught:
         expand(edited(tmp_path, change).load("htmd_net", "paper"), DATASET, [0])
     assert "\n" not in str(caught.value)
+
+
+SYSTEMS, BOXES = "rows: &systems [mse-mae,", "rows: *systems\n    kind: boxes"
+SIGNIFICANCE = "rows: *systems\n    kind: significance"
+TEST_KEY, HEARD = "test: {alpha: 0.01", "listening: {songs: 3"
+BY = "rank_by: {metric: SDR, target: vocals, aggregation: song-wise median}"
+SCATTER = "rows: [conv-tasnet, mse-mae]"
+STATED = "values:\n      vocals: {SDR: 5.16"
+LATENTS = "kind: latents\n    rows: [ra-aug, separate-aug]"
+SILENT, TO_SWEEP = "metrics: [HTMD", "key: rendition.panning.spacing"
+
+
+def ranked(key, value):
+    before = {"metric": "SDR", "target": "vocals", "aggregation": "song-wise median"}[key]
+    return TEST_KEY, f"{BY.replace(f'{key}: {before}', f'{key}: {value}')}\n    {TEST_KEY}"
+
+
+@pytest.mark.parametrize(
+    ("study", "change", "message"),
+    [
+        # Rows.
+        ("htmd_net", (SYSTEMS, "rows: &systems [mse,"), "tables.systems.rows has 'mse'; .* mse-ma"),
+        ("htmd_net", (SCATTER, "rows: [mse, irm]"), "figures.scatter.rows has 'mse'; .* mse-mae,"),
+        ("htmd_net", (HEARD, "listening: {rows: [mse], songs: 3"), "listening.rows has 'mse'"),
+        (
+            "htmd_net",
+            ("wave-u-net, mixture, irm]\n  tables", "mixture, irm]\n  tables"),
+            "tables.systems.rows has 'wave-u-net'; .*; name it in select.experiments too",
+        ),
+        # Aggregations.
+        (
+            "htmd_net",
+            ("aggregations: [song-wise median]", "aggregations: [song median]"),
+            "tables.systems.aggregations has 'song median'; allowed are song-wise median, mean of",
+        ),
+        # Targets.
+        (
+            "htmd_net",
+            ("targets: [vocals, accompaniment]", "targets: [vocals, drums]"),
+            "tables.systems.targets has 'drums'; allowed are vocals, accompaniment$",
+        ),
+        (
+            "htmd_net",
+            (f"{SCATTER}\n    targets: [vocals,", f"{SCATTER}\n    targets: [voice,"),
+            "figures.scatter.targets has 'voice'; allowed are vocals, accompaniment$",
+        ),
+        (
+            "htmd_net",
+            (SIGNIFICANCE, f"{SIGNIFICANCE}\n    target: bass"),
+            "figures.significance.target has 'bass'",
+        ),
+        (
+            "htmd_net",
+            ("kind: spectrograms", "kind: spectrograms\n    target: bass"),
+            "figures.spectrograms.target is 'bass', which 'mse-mae' does not estimate; it has voc",
+        ),
+        (
+            "resnet_latent",
+            ("    kind: tempo\n  l", "    kind: tempo\n    target: voice\n  l"),
+            "figures.tempo.target has 'voice'; allowed are .*vocals",
+        ),
+        (
+            "htmd_net",
+            (HEARD, "listening: {targets: [voice], songs: 3"),
+            "listening.targets has 'voice'; allowed are vocals, accompaniment$",
+        ),
+        (
+            "htmd_net",
+            (f"targets: [vocals]\n    {SILENT}", f"targets: [accompaniment]\n    {SILENT}"),
+            "tables.silence.metrics has 'HTMD-Net PES', which is of vocals alone",
+        ),
+        # Metrics.
+        (
+            "htmd_net",
+            (SIGNIFICANCE, f"{SIGNIFICANCE}\n    metric: SDRR"),
+            "figures.significance.metric has 'SDRR'; allowed are SDR,",
+        ),
+        (
+            "htmd_net",
+            (BOXES, f"{BOXES}\n    metrics: [uSDR]"),
+            "figures.boxes.metrics has 'uSDR', which scoring.measures of its rows does not name",
+        ),
+        (
+            "htmd_net",
+            (HEARD, "listening: {metrics: [SDRR], songs: 3"),
+            "listening.metrics has 'SDRR'; allowed are SDR,",
+        ),
+        # What ranks.
+        ("htmd_net", ranked("metric", "SDRR"), "systems.rank_by.metric has 'SDRR'; allowed are S"),
+        ("htmd_net", ranked("target", "bass"), "systems.rank_by.target has 'bass'; allowed are v"),
+        ("htmd_net", ranked("aggregation", "mode"), "systems.rank_by.aggregation has 'mode'"),
+        # Literature.
+        (
+            "meta_tasnet",
+            ("literature: [DeepConvSep", "literature: [DeepSep, DeepConvSep"),
+            "tables.literature.literature has 'DeepSep'; allowed are DeepConvSep, Wavenet, ",
+        ),
+        (
+            "meta_tasnet",
+            ("metrics: [SDR, song SI-SDR]", "literature: [Wavenet]\n    metrics: [SIR]"),
+            "tables.ablation.literature has 'Wavenet', of which nothing is published under",
+        ),
+        # Tests.
+        (
+            "htmd_net",
+            (TEST_KEY, "test: {against: mse-mae-intermediate, alpha: 0.01"),
+            "tables.systems.test.against is 'mse-mae-inter.*; allowed are best, mse-mae, .*, irm$",
+        ),
+        (
+            "htmd_net",
+            (TEST_KEY, "test: {against: irm, alpha: 0.01"),
+            "tables.systems.test.bold needs .*set it to best or remove bold",
+        ),
+        # What a kind of figure has and needs.
+        (
+            "htmd_net",
+            (BOXES, f"{BOXES}\n    cost: separation"),
+            "unknown key 'cost' in figures.boxes, of kind boxes; allowed are title, kind, rows,",
+        ),
+        (
+            "htmd_net",
+            (SCATTER, "rows: [conv-tasnet, mse-mae, irm]"),
+            "figures.scatter.rows are conv-tasnet, mse-mae, irm, of 3 systems; .* needs two",
+        ),
+        ("htmd_net", (SCATTER, "# none"), "figures.scatter.rows are not given, of .* needs two"),
+        (
+            "htmd_net",
+            (SIGNIFICANCE, SIGNIFICANCE.replace("*systems", "[irm]")),
+            "figures.significance.rows are irm; significance needs two",
+        ),
+        (
+            "htmd_net",
+            ("rows: *systems\n    kind: cost", "rows: [irm, mixture]\n    kind: cost"),
+            "figures.cost.rows has bounds alone",
+        ),
+        (
+            "htmd_net",
+            ("rows: *systems\n    kind: learning", "rows: [irm, mixture]\n    kind: learning"),
+            "figures.learning_curves.rows are irm, mixture; learning curves need one that is tr",
+        ),
+        (
+            "resnet_latent",
+            (LATENTS, LATENTS.replace("separate-aug", "mixture")),
+            "figures.latents.rows has mixture without latents; models with them are resnet_latent$",
+        ),
+        (
+            "multiband",
+            ("rows: [m1, m2, m3, m4, m5, m6]", "rows: [m1, irm]"),
+            "figures.filters.rows has irm without filters; models with them are conv_tasnet, ",
+        ),
+        ("projet", (TO_SWEEP, "metrics: [SDR]"), "figures.against-angle lacks the key 'key'; swe"),
+        (
+            "projet",
+            (TO_SWEEP, "key: panning.spacing"),
+            "figures.against-angle.key has 'panning.spacing'; allowed are rendition.panning.spac",
+        ),
+        (
+            "htmd_net",
+            (BOXES, BOXES.replace("boxes", "windows")),
+            "rows has none that is .* two wind",
+        ),
+        (
+            "resnet_latent",
+            ("rows: [separate-1s,", "rows: [separate, separate-1s,"),
+            "tables.musdb-1s.rows has 'separate', scored with .*, and 'separate-1s', scored with",
+        ),
+        # Models.
+        (
+            "htmd_net",
+            ("{levels: 11}", "{level: 11}"),
+            "'mse-mae': params has 'level'; allowed of model htmd_net are channels, .* levels,",
+        ),
+        (
+            "htmd_net",
+            ("output: intermediate", "output: middle"),
+            "'mse-mae-intermediate': separation.output is 'middle'; allowed .* are final, interm",
+        ),
+        # Published values that no table can show.
+        (
+            "htmd_net",
+            ("aggregation: null", "aggregation: mode"),
+            "published.0.aggregation has the aggregation 'mode', which no table .* are song-wise m",
+        ),
+        (
+            "htmd_net",
+            (STATED, STATED.replace("SDR:", "SDRR:")),
+            "published.0.values has the metric 'SDRR', which no table .*; metrics of systems, seg",
+        ),
+        (
+            "htmd_net",
+            (STATED, STATED.replace("vocals", "voice")),
+            "published.0.values has the target 'voice', which no table .*are vocals, accompaniment",
+        ),
+        (
+            "meta_tasnet",
+            ("literature: [DeepConvSep, ", "literature: ["),
+            "published.1.system is 'DeepConvSep', which no table has among its literature",
+        ),
+        (
+            "resnet_latent",
+            ("rows: [shared-aug, separate-aug]", "rows: [ra, separate-aug]"),
+            "published.[0-9]+.experiment is 'shared-aug', which no table has among its rows",
+        ),
+    ],
+)
+def test_what_cannot_be_shown_is_refused_before_any_job(tmp_path, study, change, message):
+    changed = edited(tmp_path, change, study)
+    with pytest.raises(UserError, match=message) as caught:
+        expand(changed.load(study, "demo"), DATASET, [0])
+    assert "\n" not in str(caught.value)
+    assert f"{study}.yaml: " in str(caught.value) or "experiment '" in str(caught.value)
 
 
 def test_a_split_by_songs_that_the_data_set_has_not_is_refused_before_any_job():

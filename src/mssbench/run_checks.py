@@ -1,19 +1,16 @@
 """What of a study is checked before any job starts, though jobs would refuse it too."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from mssbench.data.splits import check_split
 from mssbench.errors import UserError
-from mssbench.scoring.measures import MEASURES
+from mssbench.models.declared import declared
+from mssbench.models.registry import SEPARATORS
 from mssbench.scoring.protocol import Protocol
 from mssbench.scoring.protocols import laid_over
-from mssbench.study import Config, Study
+from mssbench.study import Config
 from mssbench.training.config import TrainingConfig
-
-if TYPE_CHECKING:
-    from mssbench.runs import Run
 
 
 @contextmanager
@@ -47,30 +44,25 @@ def scored(name: str, scoring: Config) -> Config:
         return laid_over(scoring)
 
 
-def check_tables(study: Study, runs: "Sequence[Run]") -> None:
-    """Check that the tables' metrics are computed and tests possible, before any job starts.
+def check_model(name: str, experiment: Config) -> None:
+    """Check that a model has the parameters and the output that an experiment names.
 
     Raises:
-        UserError: naming the table, and the metric that none of its rows is scored with or the
-            experiment that there is not.
+        UserError: naming the experiment and the key.
     """
-    for name, table in study.tables.items():
-        against, names = table.get("test", {}).get("against", "best"), [*study.experiments]
-        if against not in ("best", *names, *study.imported):
-            raise UserError(
-                f"study {study.name!r}: tables.{name}.test.against is {against!r}; allowed are "
-                f"{', '.join(['best', *names, *study.imported])}"
-            )
-        chosen = table.get("rows", study.experiments)
-        rows = [run for run in runs if {run.experiment, run.sweep}.intersection(chosen)]
-        protocols = [Protocol.from_config(run.config["scoring"]) for run in rows]
-        there = dict.fromkeys(metric for protocol in protocols for metric in protocol.metrics)
-        for metric in table["metrics"]:
-            where = f"study {study.name!r}: tables.{name}.metrics has {metric!r}"
-            if metric not in MEASURES:
-                raise UserError(f"{where}; allowed are {', '.join(MEASURES)}")
-            if there and metric not in there:
+    model = experiment["model"]
+    found = declared(model)
+    with naming(name):
+        for key in experiment["params"]:
+            if key not in found.defaults:
                 raise UserError(
-                    f"{where}, which scoring.measures of its rows does not name (they have "
-                    f"{', '.join(there)}): add it there"
+                    f"params has {key!r}; allowed of model {model} are "
+                    f"{', '.join(found.defaults) or 'none at all'}"
                 )
+        output = experiment["separation"].get("output", "final")
+        # A method that is not trained has one output and heeds no other key.
+        if model in SEPARATORS and output not in found.outputs:
+            raise UserError(
+                f"separation.output is {output!r}; allowed of model {model} are "
+                f"{', '.join(found.outputs)}"
+            )

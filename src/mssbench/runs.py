@@ -8,9 +8,10 @@ from mssbench.cross_validation import check_rows, folds_of, in_fold, initial_fol
 from mssbench.errors import UserError
 from mssbench.models.registry import SEPARATORS, address_of, kind_of
 from mssbench.provenance import digest, training_name
-from mssbench.run_checks import check_tables, check_training, naming, scored
+from mssbench.run_checks import check_model, check_training, naming, scored
 from mssbench.run_parts import SCORED, SEPARATED, STRETCHING, TRAINED, rendition_name
 from mssbench.scored_songs import HELD_OUT, TEST, scored_songs
+from mssbench.shown_checks import check_shown
 from mssbench.study import Config, Study
 
 # A longer loss is told by the number of its terms.
@@ -149,8 +150,8 @@ def expand(study: Study, dataset: Config, seeds: list[int]) -> list[Run]:
             folds = folds_of(experiment)
         runs += [run_of(study, name, dataset, seed, fold=fold) for seed in seeds for fold in folds]
     sweeps.check_runs(study.name, runs)
-    check_tables(study, runs)
     check_rows(study, runs)
+    check_shown(study, runs, dataset)
     return runs
 
 
@@ -229,6 +230,7 @@ def resolve(
     for part in (*first, *SEPARATED, *SCORED):
         if part not in experiment:
             raise UserError(f"experiment {name!r} lacks the key {part!r}, also in common")
+    check_model(name, experiment)
     config: Config = {"dataset": dataset}
     config["model"] = {"name": experiment["model"], "params": experiment["params"]}
     config |= {part: experiment[part] for part in first}

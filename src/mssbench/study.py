@@ -51,6 +51,9 @@ class Study:
         imported: others' results, as the file has them.
         sources: experiments that are not selected, whose weights others begin with.
         listening: what the listening page holds; None for none.
+        file: where it is from, as messages name it.
+        defined: the experiments that the file defines, selected or not.
+        published: what it says is published, one map an entry.
     """
 
     name: str
@@ -62,6 +65,9 @@ class Study:
     imported: dict[str, Config] = field(default_factory=dict)
     sources: dict[str, Config] = field(default_factory=dict)
     listening: Config | None = None
+    file: str = ""
+    defined: tuple[str, ...] = ()
+    published: tuple[Config, ...] = ()
 
 
 class Studies:
@@ -100,7 +106,10 @@ class Studies:
             | {
                 "deviations": raw.get("deviations", []),
                 "published": published_values(
-                    raw["published"], list(raw["experiments"]), str(self._file(name))
+                    raw["published"],
+                    list(raw["experiments"]),
+                    raw["tables"],
+                    str(self._file(name)),
                 ),
             },
             experiments=experiments,
@@ -109,6 +118,9 @@ class Studies:
             imported=raw.get("imported", {}),
             sources=self._sources(raw, name, scale, experiments),
             listening=raw.get("listening"),
+            file=str(self._file(name)),
+            defined=tuple(raw["experiments"]),
+            published=tuple(raw["published"]),
         )
 
     def experiment(self, study: str, name: str, scale: str) -> Config:

@@ -56,6 +56,7 @@ def run(args: argparse.Namespace) -> None:
     from mssbench.report.aggregate import require
     from mssbench.report.config import read_config
     from mssbench.report.figures.kinds import KINDS
+    from mssbench.report.figures.needs import KEYS
     from mssbench.report.figures.style import save, style
     from mssbench.report.sources import Sources
 
@@ -74,7 +75,7 @@ def run(args: argparse.Namespace) -> None:
     for name, definition in config.figures.items():
         kind = definition["kind"]
         require("kinds of figures", [kind], KINDS)
-        require(f"keys of {kind}", definition, ("title", "kind", *KINDS[kind].KEYS))
+        require(f"keys of {kind}", definition, ("title", "kind", *KEYS[kind]))
         with style():
             figure = KINDS[kind].draw(definition, config, sources)
             save(figure, args.out, name, definition["title"])

@@ -118,6 +118,7 @@ class DeepConvSep(MagnitudeSeparator):
         ValueError: T is not above the overlap.
     """
 
+    targets = ("vocals", "bass", "drums", "other")
     probes = ("final", "magnitudes", "loss")
     variants: ClassVar[dict[str, Variant]] = {
         "50/50": Variant({}, 44100),
@@ -136,7 +137,7 @@ class DeepConvSep(MagnitudeSeparator):
         released: bool = False,
     ) -> None:
         super().__init__(
-            targets=("vocals", "bass", "drums", "other"),
+            targets=self.targets,
             channels=1,
             n_fft=N_FFT,
             hop=HOP,

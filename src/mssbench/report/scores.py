@@ -1,6 +1,6 @@
 """The scores of a study's runs, and how they were made."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -185,7 +185,11 @@ def kept(table: pd.DataFrame, runs: Collection[str]) -> pd.DataFrame:
 
 def protocol_of(scores: pd.DataFrame) -> Scoring:
     """Return how ``scores`` were made, from the attributes that its file carries."""
-    protocol: dict[str, Any] = scores.attrs["protocol"]
+    return scoring_of(scores.attrs["protocol"])
+
+
+def scoring_of(protocol: Mapping[str, Any]) -> Scoring:
+    """Return how scores are made by a protocol, from its ``description``."""
     known = {field.name for field in fields(Scoring)}
     found = {name: value for name, value in protocol.items() if name in known}
     return Scoring(**found | {"changed": tuple(found.get("changed", ()))})

@@ -27,7 +27,6 @@ from mssbench.report.song_values import finite, ordered, require_scores, song_va
 from mssbench.report.sources import Sources
 from mssbench.scoring.measures import measure
 
-KEYS = ("rows", "targets", "metrics")
 GAP = 0.35  # between systems and bounds, in boxes
 
 

@@ -29,7 +29,6 @@ from mssbench.report.song_values import finite, require_scores, song_values
 from mssbench.report.sources import Sources
 from mssbench.scoring.measures import measure
 
-KEYS = ("rows", "target", "metric", "cost")
 HEIGHT = 3.6  # inches
 MARGIN = 0.06  # of the axis, on either side
 FEW = 300.0  # largest over smallest cost up to which decades alone are too few marks

@@ -14,7 +14,6 @@ from mssbench.report.excerpt import Excerpt, Signal, cut_excerpt
 from mssbench.report.figures.style import COLOURS, DARK_GREY, PAGE, new_figure, remark
 from mssbench.report.sources import Sources
 
-KEYS = ("rows", "target", "seconds", "song", "start")
 ROW = 0.82  # inches
 COLUMNS = 1200  # of a waveform's envelope: more than a print can show
 FRAME, FRAMES_PER_WINDOW = 0.046, 4  # seconds, and how far neighbouring windows overlap

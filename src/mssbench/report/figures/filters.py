@@ -20,7 +20,6 @@ from mssbench.report.figures.style import PAGE, colour_of, new_figure, remark
 from mssbench.report.sources import Sources
 from mssbench.report.trained_models import trained_models
 
-KEYS = ("rows", "centre", "bandwidth")
 ROW, GAP = 0.27, 0.35  # inches; boxes between models
 LANES, STRIDE = 7, 3  # heights that the points of a box take, and from one's to the next one's
 MARGIN = 0.03  # of the axis, below 0 Hz

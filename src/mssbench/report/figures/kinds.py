@@ -1,4 +1,4 @@
-"""The kinds of figures: each a module with the keys of its definitions and what draws it."""
+"""The kinds of figures: each a module with what draws it; `needs` has the keys of definitions."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -25,10 +25,6 @@ from mssbench.report.sources import Sources
 
 class Kind(Protocol):
     """What a figure's module has."""
-
-    @property
-    def KEYS(self) -> tuple[str, ...]:  # noqa: N802
-        """Return the keys that a definition may have beside title and kind."""
 
     def draw(self, definition: Mapping[str, Any], config: ReportConfig, sources: Sources) -> Figure:
         """Draw a figure of a study."""

@@ -30,7 +30,6 @@ from mssbench.report.latent_vectors import (
 from mssbench.report.sources import Sources
 from mssbench.report.trained_models import trained_models
 
-KEYS = ("rows", "vectors", "points")
 COLUMNS, HEIGHT = 3, 0.8  # panels in a row; their height in widths
 # The paper's blue, magenta, yellow and cyan, as near as the palette comes.
 SOURCES = {"vocals": COLOURS[0], "drums": COLOURS[3], "bass": COLOURS[4], "other": COLOURS[5]}

@@ -17,7 +17,6 @@ from mssbench.report.config import Experiment, ReportConfig
 from mssbench.report.figures.style import COLOURS, DARK_GREY, PAGE, colour_of, new_figure, remark
 from mssbench.report.sources import Sources
 
-KEYS = ("rows",)
 PANELS_IN_A_ROW = {1: 1, 2: 2, 4: 2}  # otherwise 3
 # Letters of a label that a third of the page has room for, and of a line of one in half of it.
 SHORT, LINE = 20, 30

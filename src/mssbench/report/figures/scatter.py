@@ -30,7 +30,6 @@ from mssbench.report.statistics.pairs import MIN_SONGS, pair
 from mssbench.report.statistics.wilcoxon import wilcoxon
 from mssbench.scoring.measures import measure
 
-KEYS = ("rows", "targets", "metric")
 NAMED = 3  # songs, those furthest from the line
 LONGEST = 26  # characters of a song's name
 MARGIN = 0.08  # of the range of values
@@ -90,12 +89,14 @@ def two_systems(definition: Mapping[str, Any], config: ReportConfig) -> list[Exp
         UserError: there are not two, or one is unknown.
     """
     names = definition.get("rows", ())
-    if len(set(names)) != 2 or len(names) != 2:
+    systems = config.experiments(names) if names else []
+    # The name of one that sweeps stands for several.
+    if not len(set(names)) == len(systems) == 2:
         raise UserError(
             f"figures: rows are {', '.join(names) or 'not given'}; a scatter plot needs two, each "
             "an experiment of the study"
         )
-    return sorted(config.experiments(names), key=lambda each: names.index(each.name))
+    return sorted(systems, key=lambda each: names.index(each.name))
 
 
 def common(values: pd.DataFrame) -> pd.DataFrame:

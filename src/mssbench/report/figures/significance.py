@@ -31,7 +31,6 @@ from mssbench.report.statistics.comparisons import TESTS, Comparison, compare
 from mssbench.report.statistics.pairs import MIN_SONGS
 from mssbench.scoring.measures import measure
 
-KEYS = ("rows", "target", "metric", "test")
 MARKS = ((0.01, "●"), (0.05, "○"))  # p below -> mark
 NAMES = {"wilcoxon": "Wilcoxon signed-rank tests", "conover": "Conover's comparisons"}
 LARGEST_CELL, BAR = 0.42, 0.75  # inches: a cell, and what the colour bar takes

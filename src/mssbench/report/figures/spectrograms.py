@@ -14,7 +14,6 @@ from mssbench.report.figures.excerpt import TOP, draw_spectrogram, power
 from mssbench.report.figures.style import PAGE, new_figure, remark, with_minus
 from mssbench.report.sources import Sources
 
-KEYS = ("rows", "target", "seconds", "song", "start")
 ROW = 1.55  # inches
 
 

@@ -19,7 +19,6 @@ from mssbench.report.song_values import require_scores, song_values
 from mssbench.report.sources import Sources
 from mssbench.scoring.measures import measure
 
-KEYS = ("rows", "targets", "metrics", "key", "name")
 HEIGHT = 2.9  # inches
 LABEL_CHARACTERS = 75  # of axes' names, in all panels together
 MARKERS = ("o", "s", "^", "D", "v", "P")

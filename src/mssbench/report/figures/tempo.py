@@ -19,7 +19,6 @@ from mssbench.report.figures.style import PAGE, new_figure, remark
 from mssbench.report.sources import Sources
 from mssbench.stretching.tempos import KNOWN
 
-KEYS = ("factors", "target", "seconds", "song", "start")
 SECONDS = 4
 ROW = 0.95  # inches
 N_FFT, HOP = 1024, 256  # samples; those of the augmentation

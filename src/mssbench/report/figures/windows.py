@@ -21,7 +21,6 @@ from mssbench.report.sources import Sources
 from mssbench.report.statistics.bootstrap import bootstrap
 from mssbench.scoring.measures import measure
 
-KEYS = ("rows", "target", "metric")
 HEIGHT = 3.6  # inches
 GAP = 1.3  # from one name to the next, in sizes of their letters
 MARKERS = ("o", "s", "^", "D", "v", "P")
