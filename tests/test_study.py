@@ -32,6 +32,17 @@ def edited(tmp_path, change, name="htmd_net"):
     return Studies(folder, WORKFLOW / "schemas" / "study.schema.yaml")
 
 
+def test_every_published_value_says_of_which_data_set_it_is(tmp_path):
+    found = {name: STUDIES.load(name, "paper").about["published"] for name in STUDIES.names}
+    assert all(entry["dataset"] for entries in found.values() for entry in entries)
+    sets = {entry["source"]: entry["dataset"] for entry in found["resnet_latent"]}
+    assert sets["the paper, Table II"] == "dsd100"
+    assert sets["the paper, Table VII, MUSDB18"] == "musdb18"
+    changed = edited(tmp_path, ("published_dataset: musdb18", "published_dataset: musdb"))
+    with pytest.raises(UserError, match="htmd_net.yaml: published_dataset: unknown data set 'musd"):
+        changed.load("htmd_net", "paper")
+
+
 def test_overlay_merges_maps_and_replaces_lists():
     below = {"a": {"x": 1, "y": [1, 2]}, "b": 1}
     assert overlay(below, {"a": {"y": [3]}, "c": 2}) == {"a": {"x": 1, "y": [3]}, "b": 1, "c": 2}

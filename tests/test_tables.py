@@ -201,21 +201,59 @@ def test_every_file_states_how_its_values_were_made():
     assert [r["aggregation"] for r in csv_rows(made)] == [SONG_WISE] * 3 + [MEAN] * 3
 
 
+NOT = "Not comparable with published values"
+SMALL = "training at paper scale."
+
+
 @pytest.mark.parametrize(
-    ("dataset", "scale", "comparable"),
+    ("dataset", "scale", "stated", "said"),
     [
-        ("synthetic", "demo", False),
-        ("synthetic", "paper", False),
-        ("musdb18", "demo", False),
-        ("musdb18-7s", "paper", False),
-        ("musdb18", "paper", True),
-        ("musdb18hq", "paper", True),
+        # The published values that stand there decide.
+        ("dsd100", "paper", ["dsd100"], ""),
+        ("musdb18", "paper", ["musdb18"], ""),
+        ("musdb18hq", "paper", ["musdb18"], ""),
+        ("musdb18", "paper", ["musdb18hq"], ""),
+        ("musdb18", "paper", ["dsd100"], f"{NOT}, which need the test songs of dsd100."),
+        ("dsd100", "paper", ["musdb18"], f"{NOT}, which need the test songs of musdb18."),
+        ("musdb18", "paper", [None], f"{NOT}, which need the test songs of a data set that the st"),
+        (
+            "musdb18hq",
+            "paper",
+            ["dsd100", "musdb18"],
+            f"{NOT} of dsd100, which need its test songs; those of musdb18 are of the same songs",
+        ),
+        ("dsd100", "demo", ["dsd100"], f"{NOT}, which need {SMALL}"),
+        (
+            "synthetic",
+            "demo",
+            ["dsd100"],
+            f"{NOT}, which need the test songs of dsd100 and {SMALL}",
+        ),
+        # No value is published.
+        ("dsd100", "paper", [], ""),
+        ("musdb18", "demo", [], f"{NOT}, which need the songs of a paper and {SMALL}"),
+        ("synthetic", "paper", [], f"{NOT}, which need the songs of a paper and {SMALL}"),
+        ("musdb18-7s", "paper", [], f"{NOT}, which need the songs of a paper and {SMALL}"),
     ],
 )
-def test_the_caption_says_where_values_are_not_comparable(dataset, scale, comparable):
-    made = table(dataset=dataset, scale=scale)
+def test_the_caption_says_where_values_are_not_comparable(dataset, scale, stated, said):
+    entries = [
+        published(metric=metric, dataset=name)
+        for metric, name in zip(("SDR", "SIR"), stated, strict=False)
+    ]
+    scores = pd.concat([SCORES, SCORES.assign(metric="SIR")])
+    asked = {"metrics": ["SDR", "SIR"]}
+    made = table(asked, scores, published=entries, dataset=dataset, scale=scale)
     for text in (to_markdown(made), to_latex(made)):
-        assert ("Not comparable with published values" in text) is not comparable
+        assert said in text
+        assert (NOT in text) is bool(said)
+
+
+def test_only_the_published_values_that_stand_in_a_table_count():
+    entries = [published(dataset="dsd100"), published(metric="SIR", dataset="musdb18")]
+    text = to_markdown(table(published=entries, dataset="dsd100", scale="paper"))
+    assert NOT not in text
+    assert "A paper, Table 2 (of dsd100)." in text
 
 
 def test_the_caption_warns_of_audio_that_other_papers_do_not_use():

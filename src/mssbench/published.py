@@ -13,6 +13,7 @@ def published_values(
     experiments: Sequence[str],
     tables: Mapping[str, Entry],
     where: str,
+    dataset: str | None = None,
 ) -> list[dict[str, Any]]:
     """Return one map a value, with its ``target``, ``metric`` and ``value``.
 
@@ -23,6 +24,7 @@ def published_values(
         experiments: those that the study defines.
         tables: those that it defines, selected or not, by name.
         where: the study's file; begins messages.
+        dataset: whose test songs the values are of where an entry has no ``dataset`` of its own.
 
     Raises:
         UserError: an experiment is not among them, or no table has room for a value.
@@ -36,7 +38,9 @@ def published_values(
                 f"{', '.join(experiments)}; for a system that the study does not run, write "
                 "'system' in place of 'experiment'"
             )
-        about = {key: value for key, value in entry.items() if key != "values"}
+        about = {"dataset": dataset} | {
+            key: value for key, value in entry.items() if key != "values"
+        }
         of_entry = [
             about | {"target": target, "metric": metric, "value": value}
             for target, metrics in entry["values"].items()

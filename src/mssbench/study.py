@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mssbench.data.catalogue import CATALOGUE
 from mssbench.errors import UserError
 from mssbench.published import published_values
 from mssbench.sweeps import points
@@ -110,6 +111,7 @@ class Studies:
                     list(raw["experiments"]),
                     raw["tables"],
                     str(self._file(name)),
+                    raw.get("published_dataset"),
                 ),
             },
             experiments=experiments,
@@ -189,8 +191,20 @@ class Studies:
         if name not in self._files:
             raw = load_yaml(self._file(name))
             validate(raw, self.schema, str(self._file(name)))
+            self._check_datasets(raw, self._file(name))
             self._files[name] = raw
         return self._files[name]
+
+    def _check_datasets(self, raw: Config, file: Path) -> None:
+        """Refuse published values of a data set that there is not."""
+        own = (path.stem for path in self.folder.parent.glob("datasets/*.yaml"))
+        known = [*CATALOGUE, *sorted(own)]
+        entries = {f"published.{n}.dataset": each for n, each in enumerate(raw["published"])}
+        found = {key: entry.get("dataset") for key, entry in entries.items()}
+        found["published_dataset"] = raw.get("published_dataset")
+        for key, name in found.items():
+            if name is not None and name not in known:
+                raise UserError(unknown("data set", name, known, f"{file}: {key}"))
 
     def _file(self, name: str) -> Path:
         return self.folder / f"{name}.yaml"

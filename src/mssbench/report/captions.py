@@ -1,9 +1,10 @@
 """What a table or figure says of itself: data, metric, counts, sources and deviations."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from mssbench.report.cells import Table
-from mssbench.report.config import PAPER_SCALE, Experiment, Published, ReportConfig
+from mssbench.report.comparability import unlike_published
+from mssbench.report.config import Experiment, Published, ReportConfig
 from mssbench.report.scores import Scoring
 from mssbench.scoring.measures import measure
 
@@ -23,19 +24,17 @@ def audio(config: ReportConfig) -> list[str]:
     return list(dict.fromkeys(f"{channels} {int(rate) / 1000:g} kHz" for rate, channels in parts))
 
 
-def warning(config: ReportConfig, protocol: Scoring | None = None) -> str:
+def warning(
+    config: ReportConfig, protocol: Scoring | None = None, shown: Sequence[Published] = ()
+) -> str:
     """Return what keeps the values from being compared with others; empty if nothing does.
 
     Args:
         config: the study.
         protocol: how the scores were made; None where that is no matter.
+        shown: the published values that stand beside; without any, all of the study count.
     """
-    parts = []
-    if not config.comparable:
-        parts.append(
-            "Not comparable with published values, which need the MUSDB18 test songs and "
-            f"training at {PAPER_SCALE} scale."
-        )
+    parts = [unlike_published(config, shown)]
     unusual = [name for name in audio(config) if name != USUAL_AUDIO]
     if unusual:
         parts.append(
@@ -50,7 +49,7 @@ def warning(config: ReportConfig, protocol: Scoring | None = None) -> str:
                 f"The protocol {protocol.protocol} is for {meant} audio: scores of "
                 f"{' and '.join(unlike)} audio are not comparable with others of it."
             )
-    return " ".join(parts)
+    return " ".join(part for part in parts if part)
 
 
 def caption(table: Table) -> str:
@@ -61,7 +60,7 @@ def caption(table: Table) -> str:
         f"D{data_line(table.config)[1:]}, {songs}.",
         f"{table.protocol}; {units(table)}.",
         seeds_line(table),
-        warning(table.config, table.protocol),
+        warning(table.config, table.protocol, table.sources),
     ]
     return " ".join(part for part in parts if part)
 
@@ -129,6 +128,8 @@ def fold_notes(experiments: Iterable[Experiment]) -> list[str]:
 def source_line(entry: Published) -> str:
     """Return where a published value is from and how far it can be trusted."""
     doubts = []
+    if entry.dataset is not None and entry.dataset.lower() not in entry.source.lower():
+        doubts.append(f"of {entry.dataset}")
     if entry.aggregation is None:
         doubts.append("aggregation not stated, shown beside the first one here")
     if not entry.verified:

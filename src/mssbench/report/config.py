@@ -12,9 +12,8 @@ from mssbench.report.schema import SCHEMA
 from mssbench.scored_songs import TEST
 from mssbench.validation import validate
 
-# The data sets whose test songs are those of the papers, and the scale at which a study trains
-# as its paper did.
-PAPER_DATASETS, PAPER_SCALE = ("musdb18", "musdb18hq"), "paper"
+# The scale at which a study trains as its paper did.
+PAPER_SCALE = "paper"
 
 
 @dataclass(frozen=True)
@@ -76,6 +75,7 @@ class Published:
         verified: whether somebody has read the value in the source itself.
         experiment: the experiment that it is of; None of a system that the study does not run.
         system: what tables call that one.
+        dataset: the data set on whose test songs it was found; None where the study does not say.
     """
 
     target: str
@@ -86,6 +86,7 @@ class Published:
     verified: bool
     experiment: str | None = None
     system: str = ""
+    dataset: str | None = None
 
 
 @dataclass(frozen=True)
@@ -131,11 +132,6 @@ class ReportConfig:
     tables: dict[str, dict[str, Any]]
     figures: dict[str, dict[str, Any]]
     listening: dict[str, Any]
-
-    @property
-    def comparable(self) -> bool:
-        """Return whether data and training are the papers', so that values may be compared."""
-        return self.dataset in PAPER_DATASETS and self.scale == PAPER_SCALE
 
     def experiments(self, names: Sequence[str] | None = None) -> list[Experiment]:
         """Return the experiments called ``names``: systems, then bounds.

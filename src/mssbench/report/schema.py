@@ -58,6 +58,7 @@ SCHEMA: dict[str, Any] = {
                     "target": TEXT,
                     "metric": TEXT,
                     "aggregation": OPTIONAL_TEXT,
+                    "dataset": OPTIONAL_TEXT,
                     "value": {"type": "number"},
                     "source": TEXT,
                     "verified": {"type": "boolean"},
