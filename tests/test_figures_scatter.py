@@ -100,8 +100,30 @@ def test_scatter_plots_of_other_than_two_systems_are_refused(definition, message
         draw_scatter(definition, config(), scores(), PROTOCOL)
 
 
-def test_systems_without_a_common_song_are_refused():
+@pytest.mark.parametrize(
+    ("silent", "reason"),
+    [(["poor-s0"], "one of them"), (["poor-s0", "good-s0", "good-s1"], "either")],
+)
+def test_a_target_without_a_common_song_has_an_empty_panel_that_says_why(silent, reason):
     data = scores()
-    data.loc[data["run"] == "poor-s0", "score"] = np.nan
-    with pytest.raises(UserError, match="Poor and Good share no song with a value"):
-        draw_scatter(PAIR, config(), data, PROTOCOL)
+    data.loc[data["run"].isin(silent) & (data["target"] == "vocals"), "score"] = np.nan
+    definition = PAIR | {"targets": ["vocals", "accompaniment"]}
+    figure = draw_scatter(definition, config(), data, PROTOCOL)
+    empty, full = figure.axes
+    assert [text.get_text().replace("\n", " ") for text in empty.texts] == [
+        f"no song has a finite value of {reason}"
+    ]
+    assert (list(empty.collections), list(empty.get_lines())) == ([], [])
+    assert empty.get_title(loc="left") == "Vocals, SDR (dB)"
+    assert len(points(full)) == 7
+    assert "Vocals: no common song with a finite value." in remark_of(figure)
+
+
+def test_songs_of_which_each_system_has_another_are_no_common_ones():
+    data = scores()
+    early = data["track"] < "song 3"
+    data.loc[np.where(data["run"] == "poor-s0", early, ~early), "score"] = np.nan
+    (panel,) = draw_scatter(PAIR, config(), data, PROTOCOL).axes
+    assert panel.texts[0].get_text().replace("\n", " ") == (
+        "no song has a finite value of both together"
+    )

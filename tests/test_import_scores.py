@@ -158,6 +158,27 @@ def test_json_of_others_is_named_with_what_was_found(tmp_path, text, message, ki
     assert "\n" not in said
 
 
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+@pytest.mark.parametrize("twice", ["frame", "target"])
+def test_a_window_that_would_count_twice_is_named(tmp_path, twice, kind):
+    folder = folder_of(tmp_path / "X")
+    file = folder / "test" / "Bob - Two.json"
+    content = json.loads(file.read_text())
+    (target,) = content["targets"]
+    if twice == "frame":
+        target["frames"].append(target["frames"][1])
+    else:
+        content["targets"].append({"name": "vocals", "frames": target["frames"][1:]})
+    file.write_text(json.dumps(content))
+    path = folder if kind == "folder" else packed(folder, "zip")
+    said = (
+        "Bob - Two.json has SDR of the target 'vocals' twice in the window at 1 s; one is allowed"
+    )
+    with pytest.raises(UserError, match=said) as caught:
+        import_scores("X", path)
+    assert "\n" not in str(caught.value)
+
+
 def test_what_cannot_be_one_table_is_refused(tmp_path):
     folder = folder_of(tmp_path / "X")
     folder_of(folder / "again", {"Ada - One": [1.0]})

@@ -39,7 +39,7 @@ def test_every_published_value_says_of_which_data_set_it_is(tmp_path):
     assert sets["the paper, Table II"] == "dsd100"
     assert sets["the paper, Table VII, MUSDB18"] == "musdb18"
     changed = edited(tmp_path, ("published_dataset: musdb18", "published_dataset: musdb"))
-    with pytest.raises(UserError, match="htmd_net.yaml: published_dataset: unknown data set 'musd"):
+    with pytest.raises(UserError, match="published_dataset: unknown data set 'musdb'; there"):
         changed.load("htmd_net", "paper")
 
 

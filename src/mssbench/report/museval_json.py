@@ -87,14 +87,15 @@ def parse_frames(text: bytes | str, where: str) -> list[Frame]:
         where: it is from, for messages.
 
     Raises:
-        UserError: the text is not JSON, or not museval's; names the key that is unlike it.
+        UserError: the text is not JSON, or not museval's; names the key that is unlike it. Or it
+            has a target's window twice, which would count twice.
     """
     try:
         content: Any = json.loads(text)
     except ValueError as error:  # JSON's own error, and text that is not UTF-8
         raise UserError(f"{where} is not JSON ({error}); give a file that museval wrote") from None
     try:
-        return [
+        frames = [
             # The sums are there to refuse what is no number.
             Frame(target["name"], metric, frame["time"], frame["duration"] + 0.0, score + 0.0)
             for target in content["targets"]
@@ -104,3 +105,22 @@ def parse_frames(text: bytes | str, where: str) -> list[Frame]:
     except (AttributeError, KeyError, TypeError) as error:
         validate(content, SCHEMA, f"{where} is not one of museval's files")
         raise UserError(f"{where} is not one of museval's files ({error!r})") from None
+    require_once(frames, where)
+    return frames
+
+
+def require_once(frames: Iterable[Frame], where: str) -> None:
+    """Refuse a window that a metric of a target has more than once.
+
+    Raises:
+        UserError: naming the target, the metric and the window.
+    """
+    seen: set[tuple[str, str, float]] = set()
+    for frame in frames:
+        key = frame.target, frame.metric, frame.start
+        if key in seen:
+            raise UserError(
+                f"{where} has {frame.metric} of the target {frame.target!r} twice in the window at "
+                f"{frame.start:g} s; one is allowed: score the song again or remove one"
+            )
+        seen.add(key)

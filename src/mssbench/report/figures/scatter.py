@@ -1,5 +1,6 @@
 """Two systems against each other: a point a song, and the line on which both are equal."""
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from mssbench.report.figures.labelling import label_points
 from mssbench.report.figures.style import (
     COLOURS,
     COLUMN,
+    DARK_GREY,
     GREY,
     PAGE,
     new_figure,
@@ -33,6 +35,7 @@ from mssbench.scoring.measures import measure
 NAMED = 3  # songs, those furthest from the line
 LONGEST = 26  # characters of a song's name
 MARGIN = 0.08  # of the range of values
+REASON = 26  # characters of a line in an empty panel
 
 
 def draw(definition: Mapping[str, Any], config: ReportConfig, sources: Sources) -> Figure:
@@ -48,7 +51,8 @@ def draw_scatter(
 ) -> Figure:
     """Draw a panel a target: the first system's value of each song to the right, the second's up.
 
-    A value is a song's median over windows, averaged over seeds.
+    A value is a song's median over windows, averaged over seeds. Where no song has a finite value
+    of both, the panel is empty and says so.
 
     Args:
         definition: rows (two), targets (default vocals) and metric (default SDR).
@@ -57,8 +61,7 @@ def draw_scatter(
         protocol: how the scores were made.
 
     Raises:
-        UserError: there are not two rows, they share no song, or a row, target or metric is
-            unknown or has no scores.
+        UserError: there are not two rows, or a row, target or metric is unknown or has no scores.
     """
     systems = two_systems(definition, config)
     targets, metric = definition.get("targets", ["vocals"]), definition.get("metric", "SDR")
@@ -105,15 +108,14 @@ def common(values: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw_panel(panel: Axes, values: pd.DataFrame, systems: list[Experiment], title: str) -> None:
-    """Draw the songs of one target and the line of equal values.
-
-    Raises:
-        UserError: the systems share no song.
-    """
+    """Draw the songs of one target and the line of equal values, or why there is none."""
+    panel.set_title(title, loc="left", fontweight="bold")
+    panel.set_xlabel(systems[0].label)
+    panel.set_ylabel(systems[1].label)
     shared = common(values).to_numpy()
     if not len(shared):
-        one, other = (system.label for system in systems)
-        raise UserError(f"figures: {one} and {other} share no song with a value; choose other rows")
+        draw_reason(panel, values)
+        return
     low, high = float(shared.min()), float(shared.max())
     edge = MARGIN * (high - low) or 1.0
     limits = (low - edge, high + edge)
@@ -128,13 +130,22 @@ def draw_panel(panel: Axes, values: pd.DataFrame, systems: list[Experiment], tit
     panel.set_yticks([tick for tick in panel.get_xticks() if limits[0] <= tick <= limits[1]])
     panel.set_xticks(panel.get_yticks())
     panel.grid()
-    panel.set_title(title, loc="left", fontweight="bold")
-    panel.set_xlabel(systems[0].label)
-    panel.set_ylabel(systems[1].label)
+
+
+def draw_reason(panel: Axes, values: pd.DataFrame) -> None:
+    """Say in an empty panel why it is empty: of which systems no song has a finite value."""
+    lacking = ~np.isfinite(values.to_numpy(dtype=float)).any(axis=0)
+    of = "both together" if not lacking.any() else "either" if lacking.all() else "one of them"
+    text = f"no song has a finite value of {of}"
+    panel.set(xticks=[], yticks=[], aspect="equal")
+    at: dict[str, Any] = {"ha": "center", "va": "center", "transform": panel.transAxes}
+    panel.text(0.5, 0.5, textwrap.fill(text, REASON), color=DARK_GREY, **at)
 
 
 def name_songs(panel: Axes, values: pd.DataFrame) -> None:
     """Name the songs that are furthest from the line."""
+    if values.empty:
+        return
     first, second = values.to_numpy().T
     furthest = np.argsort(-np.abs(first - second), kind="stable")[:NAMED]
     chosen = values.iloc[furthest]
@@ -151,6 +162,8 @@ def short(name: str) -> str:
 
 def finding(values: pd.DataFrame, target: str) -> str:
     """Return how the systems differ over songs, as a sentence."""
+    if common(values).empty:
+        return f"{target.capitalize()}: no common song with a finite value."
     second, first = values.iloc[:, 1].to_numpy(), values.iloc[:, 0].to_numpy()
     pairs = pair(second, first)
     interval = bootstrap(pairs.differences)
