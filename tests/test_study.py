@@ -326,6 +326,11 @@ def ranked(key, value):
             (TEST_KEY, "test: {against: irm, alpha: 0.01"),
             "tables.systems.test.bold needs .*set it to best or remove bold",
         ),
+        (
+            "htmd_net",
+            (TEST_KEY, "test: {kind: mcnemar, alpha: 0.01"),
+            "tables.systems.test.kind is mcnemar, of judgements; allowed with HTMD-Net VAD among",
+        ),
         # What a kind of figure has and needs.
         (
             "htmd_net",

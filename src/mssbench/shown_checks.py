@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from mssbench.errors import UserError
 from mssbench.figure_checks import check_figure
 from mssbench.report.aggregate import AGGREGATIONS
+from mssbench.report.judged_metrics import MCNEMAR, RIGHT_FROM
 from mssbench.scoring.measures import MEASURES
 from mssbench.shown import Rows, Shown, definitions
 from mssbench.study import Config, Study
@@ -56,7 +57,7 @@ def check_table(shown: Shown, key: str, table: Mapping[str, Any]) -> None:
         shown.require(f"{key}.rank_by.target", [by["target"]], rows.targets)
         shown.require(f"{key}.rank_by.aggregation", [by["aggregation"]], AGGREGATIONS)
     if "test" in table:
-        check_test(shown, key, table["test"], rows)
+        check_test(shown, key, table["test"], table["metrics"], rows)
     shown.require_one_protocol(key, rows)
 
 
@@ -82,7 +83,9 @@ def require_quoted(shown: Shown, key: str, table: Mapping[str, Any]) -> None:
             )
 
 
-def check_test(shown: Shown, key: str, test: Mapping[str, Any], rows: Rows) -> None:
+def check_test(
+    shown: Shown, key: str, test: Mapping[str, Any], metrics: Sequence[str], rows: Rows
+) -> None:
     """Refuse a test of a table's values that cannot be made."""
     against = test.get("against", "best")
     allowed = ["best", *rows.experiments, *rows.imported]
@@ -90,6 +93,11 @@ def check_test(shown: Shown, key: str, test: Mapping[str, Any], rows: Rows) -> N
         raise UserError(
             f"{shown.study.file}: {key}.test.against is {against!r}; allowed are "
             f"{', '.join(allowed)}"
+        )
+    if test.get("kind") == MCNEMAR and not set(RIGHT_FROM).intersection(metrics):
+        raise UserError(
+            f"{shown.study.file}: {key}.test.kind is {MCNEMAR}, of judgements; allowed with "
+            f"{', '.join(RIGHT_FROM)} among the metrics, and these are {', '.join(metrics)}"
         )
     if test.get("bold") and against != "best":
         raise UserError(

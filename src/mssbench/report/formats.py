@@ -11,6 +11,7 @@ from mssbench.report.cells import Block, Cell, Line, Table
 from mssbench.report.costs import COSTS
 from mssbench.report.html_page import to_html
 from mssbench.report.imported import UNSTATED, VERSION
+from mssbench.report.judged_metrics import MCNEMAR
 from mssbench.report.latex import to_latex
 from mssbench.report.markdown import to_markdown
 from mssbench.scoring.measures import measure
@@ -121,6 +122,7 @@ def optional(table: Table, line: Line, cell: Cell, unit: str) -> dict[str, str]:
             "test": table.significance.kind if found else "",
             "compared_with": found.against if found else "",
             "n_common_songs": str(found.songs) if found else "",
+            **segments(table, cell),
             "p": "" if found is None or found.p is None else f"{found.p:.4g}",
             "effect": exact(found.effect if found else None),
         }
@@ -128,6 +130,14 @@ def optional(table: Table, line: Line, cell: Cell, unit: str) -> dict[str, str]:
         value = line.costs[kind].value
         row[COSTS[kind]] = "" if value is None else f"{value:.12g}"
     return row
+
+
+def segments(table: Table, cell: Cell) -> dict[str, str]:
+    """Return the column of common segments, of a table that tests over these."""
+    if table.significance is None or table.significance.kind != MCNEMAR:
+        return {}
+    found = None if cell.outcome is None else cell.outcome.segments
+    return {"n_common_segments": "" if found is None else str(found)}
 
 
 def origin(table: Table, line: Line) -> dict[str, str]:

@@ -9,7 +9,11 @@ from mssbench.report.significance import BEST, WITHIN_SONG
 from mssbench.report.statistics.bootstrap import MIN_SONGS_DRAWN, RESAMPLES
 
 STAR = "*"
-TESTS = {"wilcoxon": "Wilcoxon signed-rank tests", "conover": "Conover's comparisons of ranks"}
+TESTS = {
+    "mcnemar": "McNemar's tests",
+    "wilcoxon": "Wilcoxon signed-rank tests",
+    "conover": "Conover's comparisons of ranks",
+}
 
 COST_MEANINGS = {
     "parameters": "trainable parameters",
@@ -88,22 +92,36 @@ def significance_notes(table: Table) -> list[str]:
             if outcome.p is None:
                 whys.setdefault(outcome.why, {})[f"{metric} ({block.target})"] = None
             else:
-                made.setdefault(WITHIN_SONG[block.aggregation], []).append(outcome.songs)
+                over = WITHIN_SONG[block.aggregation] if outcome.segments is None else ""
+                made.setdefault(over, []).append(outcome.segments or outcome.songs)
     found = []
-    for within, songs in made.items():
+    for within, counts in made.items():
         whom = "the best system of the column"
         pairs = "all pairs of systems"
         if asked.against != BEST:
             labels = {each.name: each.label for each in experiments_of(table)}
             whom, pairs = labels[asked.against], "the pairs with it"
         found.append(
-            f"{STAR} differs from {whom}, p < {asked.alpha:g}: {TESTS[asked.kind]} of each song's "
-            f"{within} over windows, averaged over seeds, over {span(songs, 'common song')}, "
-            f"corrected for {pairs} (Holm)."
+            f"{STAR} differs from {whom}, p < {asked.alpha:g}: {TESTS[asked.kind]} of "
+            f"{tested(within, counts)}, corrected for {pairs} (Holm)."
         )
     for why, which in whys.items():
         found.append(f"No test of {', '.join(which)}: {why}.")
     return found or ["No test: there are no two systems to compare."]
+
+
+def tested(within: str, counts: list[int]) -> str:
+    """Return of what values tests are: of songs, or of segments where ``within`` is empty."""
+    if within:
+        return (
+            f"each song's {within} over windows, averaged over seeds, over "
+            f"{span(counts, 'common song')}"
+        )
+    return (
+        "whether a segment is right, all of its frames labelled as the source's, with more than "
+        f"half of the seeds, over {span(counts, 'common segment')}; segments of a song are no "
+        "independent pairs, so p is too small"
+    )
 
 
 def literature_notes(table: Table) -> list[str]:

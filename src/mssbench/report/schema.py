@@ -89,7 +89,7 @@ SCHEMA: dict[str, Any] = {
                         "type": "object",
                         "additionalProperties": False,
                         "properties": {
-                            "kind": {"enum": ["wilcoxon", "conover"]},
+                            "kind": {"enum": ["wilcoxon", "conover", "mcnemar"]},
                             "against": TEXT,
                             "alpha": {"type": "number", **SHARE},
                             "bold": {"type": "boolean"},

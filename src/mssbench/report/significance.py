@@ -7,6 +7,8 @@ import pandas as pd
 
 from mssbench.errors import UserError
 from mssbench.report.config import Experiment
+from mssbench.report.judged_metrics import MCNEMAR, RIGHT_FROM
+from mssbench.report.judgements import compare_judgements, judgements
 from mssbench.report.song_values import song_values
 from mssbench.report.statistics.comparisons import Comparison, compare
 from mssbench.report.statistics.friedman import MIN_SYSTEMS
@@ -35,7 +37,9 @@ class Significance:
 
     Attributes:
         kind: ``wilcoxon``, the signed-rank test of each pair, or ``conover``, comparisons of ranks
-            after Friedman's test; over songs, corrected by Holm.
+            after Friedman's test; over songs, corrected by Holm. Or ``mcnemar``, McNemar's test of
+            each pair over the segments of a metric that says of each whether a system is right
+            (`mssbench.report.judged_metrics.RIGHT_FROM`); other metrics have no test then.
         against: the experiment that the others are compared with, or ``best``, the one with the
             best value in the column. The best one is known only after all have been looked at, so
             then p is corrected for all pairs, else for the pairs with that experiment.
@@ -78,6 +82,7 @@ class Outcome:
         p: two-sided, corrected; None where no test was made.
         differs: whether p is below the table's alpha.
         why: why no test was made; empty where one was.
+        segments: how many common segments it rests on; None of a test over songs.
     """
 
     against: str
@@ -86,6 +91,7 @@ class Outcome:
     p: float | None
     differs: bool
     why: str = ""
+    segments: int | None = None
 
 
 def outcomes(
@@ -109,13 +115,21 @@ def outcomes(
     Returns:
         The outcome of each but the reference, by name.
     """
-    target, metric = scores["target"].iloc[0], scores["metric"].iloc[0]
-    values = song_values(scores, experiments, target, metric, within)
+    target, metric = str(scores["target"].iloc[0]), str(scores["metric"].iloc[0])
+    is_judged = asked.kind == MCNEMAR and metric in RIGHT_FROM
+    if is_judged:
+        values = judgements(scores, experiments)
+    else:
+        values = song_values(scores, experiments, target, metric, within)
     values = values.dropna(axis="columns", how="all")
     if reference not in values.columns:
         return {}
     labels = {each.name: each.label for each in experiments}
-    found = compare(values, asked.kind, None if asked.against == BEST else reference)
+    against = None if asked.against == BEST else reference
+    if asked.kind == MCNEMAR:
+        found = compare_judgements(values, against) if is_judged else unjudged(values, reference)
+    else:
+        found = compare(values, asked.kind, against)
     named = {}
     for each in found:
         if reference in (each.first, each.second):
@@ -128,8 +142,15 @@ def outcomes(
                 p=each.p,
                 differs=each.p is not None and each.p < asked.alpha,
                 why=reason(each, asked.kind, len(values.columns)),
+                segments=each.segments,
             )
     return named
+
+
+def unjudged(values: pd.DataFrame, reference: str) -> list[Comparison]:
+    """Return comparisons with ``reference`` without a test."""
+    others = (str(name) for name in values.columns if name != reference)
+    return [Comparison(name, reference, len(values), None, None, None) for name in others]
 
 
 def reason(comparison: Comparison, kind: str, systems: int) -> str:
@@ -137,6 +158,13 @@ def reason(comparison: Comparison, kind: str, systems: int) -> str:
     if comparison.p is not None:
         return ""
     songs = comparison.songs
+    if kind == MCNEMAR:
+        judging = ", ".join(RIGHT_FROM)
+        return (
+            f"McNemar's test is of judgements, which {judging} has alone"
+            if comparison.segments is None
+            else "there is no common segment"
+        )
     if songs < MIN_SONGS:
         plural = "" if songs == 1 else "s"
         return f"there are {songs} common song{plural}, and a test needs {MIN_SONGS}"

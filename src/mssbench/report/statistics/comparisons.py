@@ -27,10 +27,11 @@ class Comparison:
         second: the other one.
         songs: songs that the test rests on.
         difference: median over the pair's common songs of the first's value less the second's,
-            in dB; None without songs.
+            in dB; None without songs, and of segments.
         effect: matched-pairs rank-biserial correlation, from -1 to 1; None without songs.
         p: two-sided, corrected by Holm for the number of pairs compared; None where no test was
             made.
+        segments: how many segments the test rests on; None of a test over songs.
     """
 
     first: str
@@ -39,6 +40,7 @@ class Comparison:
     difference: float | None
     effect: float | None
     p: float | None
+    segments: int | None = None
 
 
 def compare(
