@@ -170,6 +170,8 @@ def test_the_format_of_the_samples_is_part_of_the_names_where_it_is_given(tmp_pa
         (("model: wave_u_net ", "model: wave_unet "), "unknown model 'wave_unet'"),
         (("tables: [systems", "tables: [system"), "select.tables: unknown table 'system'"),
         (("rate: 22050", "rate: fast"), "rate is 'fast'"),
+        (("channels: mono}", "format: int16}"), "'mse-mae' lacks the key 'rendition.channels', al"),
+        (("{levels: 11}", "{levels: .nan}"), "mse-mae.params.levels is nan; give a finite number"),
         (("rate: 22050", "rate: 22050, format: int8"), "format is 'int8'.*float32, int16"),
         (("batch_size: 8", "batch: 8"), "'?batch'?"),
         (("protocol: htmd_net", "protocol: htmd"), "'mse-mae': scoring.protocol is 'htmd'.*sisec"),

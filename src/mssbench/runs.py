@@ -230,6 +230,9 @@ def resolve(
     for part in (*first, *SEPARATED, *SCORED):
         if part not in experiment:
             raise UserError(f"experiment {name!r} lacks the key {part!r}, also in common")
+    for key in ("rate", "channels"):
+        if key not in experiment["rendition"]:
+            raise UserError(f"experiment {name!r} lacks the key 'rendition.{key}', also in common")
     check_model(name, experiment)
     config: Config = {"dataset": dataset}
     config["model"] = {"name": experiment["model"], "params": experiment["params"]}

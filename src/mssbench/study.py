@@ -15,7 +15,7 @@ from mssbench.data.catalogue import CATALOGUE
 from mssbench.errors import UserError
 from mssbench.published import published_values
 from mssbench.sweeps import points
-from mssbench.validation import load_yaml, validate
+from mssbench.validation import load_yaml, require_finite, validate
 
 Config = dict[str, Any]
 
@@ -191,6 +191,7 @@ class Studies:
         if name not in self._files:
             raw = load_yaml(self._file(name))
             validate(raw, self.schema, str(self._file(name)))
+            require_finite(raw, str(self._file(name)))
             self._check_datasets(raw, self._file(name))
             self._files[name] = raw
         return self._files[name]

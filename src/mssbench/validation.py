@@ -1,5 +1,6 @@
 """Checks of YAML configuration against a JSON schema, with messages a person can act on."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,28 @@ def validate(value: Any, schema: dict[str, Any], where: str) -> None:
     error = best_match(Draft202012Validator(schema).iter_errors(value))
     if error is not None:
         raise UserError(f"{where}: {explain(error)}")
+
+
+def require_finite(value: Any, where: str, key: str = "") -> None:
+    """Refuse a number that is none, which YAML writes as .nan and .inf.
+
+    Args:
+        value: what was read from YAML.
+        where: the file the value came from; begins the message.
+        key: of the value in the file.
+
+    Raises:
+        UserError: naming the first such key.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"{where}: {key or 'the top level'} is {value}; give a finite number")
+    parts: list[tuple[Any, Any]] = []
+    if isinstance(value, dict):
+        parts = list(value.items())
+    elif isinstance(value, list):
+        parts = list(enumerate(value))
+    for name, part in parts:
+        require_finite(part, where, f"{key}.{name}" if key else str(name))
 
 
 def explain(error: "ValidationError") -> str:

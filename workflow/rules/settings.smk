@@ -21,7 +21,7 @@ from mssbench.run_parts import (
 from mssbench.runs import expand
 from mssbench.study import Studies
 from mssbench.masking import has_credentials
-from mssbench.validation import load_yaml, validate
+from mssbench.validation import load_yaml, require_finite, validate
 
 WORKFLOW = Path(workflow.basedir, "workflow")
 
@@ -31,6 +31,7 @@ def read_studies():
     validate(
         config, load_yaml(WORKFLOW / "schemas" / "config.schema.yaml"), "config.yaml"
     )
+    require_finite(config, "config.yaml")
     studies = Studies(WORKFLOW / "studies", WORKFLOW / "schemas" / "study.schema.yaml")
     chosen = studies.names if config["studies"] == "all" else config["studies"]
     return {name: studies.load(name, config["scale"]) for name in chosen}

@@ -69,8 +69,15 @@ def estimated(name: str, params: Mapping[str, Any]) -> tuple[str, ...]:
         return found.targets
     given = {**found.defaults, **params}
     # Wavenet's mixture less all of its estimates.
-    rest = given.get("remainder")
-    return (*(given.get("targets") or ()), *([rest] if rest else []))
+    each = [*as_names(given.get("targets")), *as_names([given.get("remainder")])]
+    return tuple(dict.fromkeys(each))
+
+
+def as_names(value: Any) -> list[str]:
+    """Return the names in a list; of anything else, which the model itself refuses, none."""
+    if not isinstance(value, list | tuple):
+        return []
+    return [name for name in value if isinstance(name, str)]
 
 
 def lineage(module: str, name: str) -> Iterator[tuple[str, ast.ClassDef]]:

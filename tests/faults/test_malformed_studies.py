@@ -1,0 +1,89 @@
+"""Study files and the workflow's configuration with something wrong in a place drawn at random."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from said import content
+from test_malformed_configurations import JUNK, NO_NUMBERS, places
+
+from mssbench.errors import UserError
+from mssbench.imported_runs import imported_runs
+from mssbench.runs import expand
+from mssbench.study import Studies
+from mssbench.validation import load_yaml, validate
+
+ROOT = Path(__file__).parent.parent.parent
+SCHEMAS = ROOT / "workflow" / "schemas"
+DRAWN = settings(
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@st.composite
+def malformed(draw, file):
+    """The text of a YAML file with one value replaced, one key gone or one too many."""
+    config = copy.deepcopy(load_yaml(file))
+    *above, last = draw(st.sampled_from(places(config)[1:]))
+    holder = config
+    for key in above:
+        holder = holder[key]
+    match draw(st.sampled_from(["replace", "replace", "remove", "add", "cut"])):
+        case "replace":
+            holder[last] = draw(st.sampled_from(JUNK + NO_NUMBERS))
+        case "remove":
+            del holder[last]
+        case "add":
+            extra = holder[last] if isinstance(holder[last], dict) else config
+            extra[draw(st.sampled_from(["", "junk", "from", "rows"]))] = draw(st.sampled_from(JUNK))
+        case "cut":
+            text = yaml.safe_dump(config, sort_keys=False)
+            return text[: draw(st.integers(1, len(text) - 1))]
+    return yaml.safe_dump(config, sort_keys=False)
+
+
+@pytest.mark.parametrize("name", ["htmd_net", "meta_tasnet", "projet", "resnet_latent"])
+def test_a_malformed_study_is_one_line_and_changes_nothing(name, tmp_path):
+    source, counted = ROOT / "workflow" / "studies" / f"{name}.yaml", []
+
+    @DRAWN
+    @given(malformed(source))
+    def check(text):
+        (tmp_path / f"{name}.yaml").write_text(text)
+        before = content(tmp_path)
+        try:
+            study = Studies(tmp_path, SCHEMAS / "study.schema.yaml").load(name, "demo")
+            expand(study, {"name": "synthetic"}, [0])
+            imported_runs(study)
+        except UserError as error:
+            counted.append(str(error))
+            assert "\n" not in str(error)
+        assert content(tmp_path) == before
+
+    check()
+    assert len(counted) >= 50
+
+
+def test_a_malformed_configuration_of_the_workflow_is_one_line():
+    schema, counted = load_yaml(SCHEMAS / "config.schema.yaml"), []
+
+    @DRAWN
+    @given(malformed(ROOT / "config.yaml"))
+    def check(text):
+        try:
+            validate(yaml.safe_load(text), schema, "config.yaml")
+        except yaml.YAMLError:
+            return
+        except UserError as error:
+            counted.append(str(error))
+            assert "\n" not in str(error)
+
+    check()
+    assert len(counted) >= 50
