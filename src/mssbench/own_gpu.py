@@ -1,4 +1,4 @@
-"""A GPU for each process of one machine.
+"""A GPU for each process of one machine that computes on one.
 
 Snakemake counts GPUs but does not say which one a job has, so that all jobs of a workstation would
 take the first. SLURM gives each job its own.

@@ -60,6 +60,8 @@ rule figure:
     localrule: True
     conda:
         "../../envs/environment.yaml"
+    resources:
+        gpu=drawing_gpus,
     params:
         config=lambda wildcards: study_config(
             wildcards.study,

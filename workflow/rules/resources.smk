@@ -2,19 +2,35 @@
 import shutil
 
 
+def found_gpu():
+    """Return whether `device: auto` will find a GPU on this machine."""
+    return config["device"] == "auto" and shutil.which("nvidia-smi") is not None
+
+
 def gpus(wildcards):
     """Return 1 where training will use a GPU of this machine; a cluster's profile says its own.
 
     A profile that says more (set-resources: {train: {gpu: 4}}) has each training use as many.
     """
-    found = config["device"] == "auto" and shutil.which("nvidia-smi") is not None
-    return int(config["device"] == "cuda" or found)
+    return int(config["device"] == "cuda" or found_gpu())
 
 
 def separating_gpus(wildcards):
-    """Return 1 where a model that was trained is told to separate on a GPU; `auto` takes what is there."""
-    run = SEPARATED[wildcards.separated]
-    return int(config["device"] == "cuda" and run.trained is not None)
+    """Return 1 where a trained model will separate on a GPU; the other methods never do.
+
+    On a cluster only `device: cuda` asks for one: with `auto` the model takes what its node has.
+    """
+    if SEPARATED[wildcards.separated].trained is None:
+        return 0
+    here = workflow.local_exec and found_gpu()
+    return int(config["device"] == "cuda" or here)
+
+
+def drawing_gpus(wildcards):
+    """Return 1 where a figure is drawn from trained models that will run on a GPU."""
+    if not figure_weights(wildcards):
+        return 0
+    return int(config["device"] == "cuda" or found_gpu())
 
 
 def scoring_gpus(wildcards):

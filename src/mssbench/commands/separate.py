@@ -138,10 +138,12 @@ def separate_rendition(args: argparse.Namespace) -> None:
     check_rendition(rendition, config["rendition"], args.rendition)
     songs = chosen_songs(rendition, config, args.rendition)
     torch.set_num_threads(args.threads)
-    device = choose_device(args.device)
     trained = {key: value for key, value in config.items() if key != "separation"}
     model = load_model(trained, args.weights)
+    device = "cpu"
     if isinstance(model, Separator):
+        # Not for the others: they would hold a GPU that a training could use.
+        device = choose_device(args.device)
         model.to(device)
     for leftover in args.out.parent.glob("*/.*.partial.wav"):
         leftover.unlink()  # of a killed run
