@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from pathlib import Path
 
 import pytest
 from test_tables import ROWS, row, scores_of, table
@@ -13,7 +14,9 @@ from mssbench.report.config import parse_config
 from mssbench.report.dialect import cost_text
 from mssbench.report.formats import to_csv, to_html, to_latex, to_markdown
 from mssbench.report.sources import Sources
+from mssbench.study import Studies
 
+WORKFLOW = Path(__file__).parent.parent / "workflow"
 ALL = ["parameters", "training", "separation"]
 
 
@@ -116,3 +119,41 @@ def test_the_command_is_given_the_files(sources, tmp_path):
     assert main(words) == 2
     assert main([*words, "--estimates", *map(str, sources.estimates.values())]) == 0
     assert "1,234,567" in (tmp_path / "t" / "main.md").read_text()
+
+
+@pytest.fixture
+def resnets(sources):
+    """The same files, whose run.json say what is trained: good has one decoder, poor has four."""
+    for name, file in sources.runs.items():
+        params = {"shared_decoder": name != "poor-s0"}
+        told = {"model": {"name": "resnet_latent", "params": params}}
+        content = json.loads(file.read_text()) | {"config": told}
+        file.write_text(json.dumps(content))
+    return sources
+
+
+def test_the_parameters_of_parts_are_those_of_the_papers_table(resnets):
+    # Brunner et al., Table I: a decoder has 605,608.
+    study = Studies(WORKFLOW / "studies", WORKFLOW / "schemas" / "study.schema.yaml")
+    asked = study.load("resnet_latent", "paper").tables["parameters"]
+    made = table({key: asked[key] for key in ("columns", "parts")}, sources=resnets)
+    shown = cells(to_markdown(made))
+    assert shown["System"][1:4] == [f"parameters of {part}" for part in asked["parts"]]
+    assert shown["good"][1:4] == ["1,486,208", "7,084,032", "605,608"]
+    assert shown["poor"][1:4] == ["1,486,208", "7,084,032", "2,422,432"]
+    assert shown["*mixture*"][:4] == ["", "", "", ""]
+    rows = {r["experiment"]: r for r in csv.DictReader(io.StringIO(to_csv(made)))}
+    assert rows["good"]["trainable parameters of encoder"] == "1486208"
+    assert "Parameters of encoder: those in this part of the model, mean over seeds." in (
+        to_markdown(made)
+    )
+
+
+def test_a_part_that_a_model_lacks_is_refused(resnets):
+    with pytest.raises(UserError, match=r"'decoder'; allowed are encoder, separator, decoders$"):
+        table({"parts": ["decoder"]}, sources=resnets)
+
+
+def test_a_run_that_tells_of_no_model_has_no_parts(sources):
+    with pytest.raises(UserError, match=r"json: it lacks the model in 'config'; give"):
+        table({"parts": ["encoder"]}, sources=sources)

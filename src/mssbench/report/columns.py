@@ -7,11 +7,10 @@ from mssbench.report.cells import Table
 from mssbench.scoring.measures import measure
 
 COST_TITLES = {
-    "parameters": "parameters",
     "training": "training (h:min:s)",
     "separation": "separation (s a second)",
 }
-"""Cost -> the title of its column."""
+"""Cost -> the title of its column, where that is not what the cost is called."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ def columns_of(table: Table) -> list[Column]:
     """
     found = [Column("rank", "Rank")] if table.ranking is not None else []
     found.append(Column("system", "System"))
-    found += [Column("cost", COST_TITLES[cost], cost) for cost in table.costs]
+    found += [Column("cost", COST_TITLES.get(cost, cost), cost) for cost in table.costs]
     for metric in table.metrics:
         found.append(Column("value", f"{metric} ({measure(metric).unit})", metric, "ours"))
         if table.confidence is not None:

@@ -121,7 +121,7 @@ def cost_text(kind: str, value: float | None) -> str:
     """Return a cost: a count, hours, minutes and seconds, or a number of three digits."""
     if value is None:
         return ""
-    if kind == "parameters":
+    if kind.startswith("parameters"):
         return f"{value:,.0f}"
     if kind == "training":
         minutes, seconds = divmod(round(value), 60)

@@ -128,7 +128,7 @@ def optional(table: Table, line: Line, cell: Cell, unit: str) -> dict[str, str]:
         }
     for kind in table.costs:
         value = line.costs[kind].value
-        row[COSTS[kind]] = "" if value is None else f"{value:.12g}"
+        row[COSTS.get(kind, f"trainable {kind}")] = "" if value is None else f"{value:.12g}"
     return row
 
 

@@ -21,6 +21,8 @@ COST_MEANINGS = {
     "separation": "seconds to separate a second of music",
 }
 
+OF_PART = "those in this part of the model"
+
 MEANINGS = {
     "song-wise median": "median over songs of each song's median over windows",
     "mean of song medians": "mean over songs of each song's median over windows",
@@ -141,7 +143,8 @@ def cost_notes(table: Table) -> list[str]:
     folds = any(row.fold is not None for each in experiments_of(table) for row in each.rows)
     over = "seeds and folds" if folds else "seeds"
     parts = [
-        f"{kind.capitalize()}: {COST_MEANINGS[kind]}, mean over {over}." for kind in table.costs
+        f"{kind.capitalize()}: {COST_MEANINGS.get(kind, OF_PART)}, mean over {over}."
+        for kind in table.costs
     ]
     devices = sorted({device for _, cost in costs for device in cost.devices})
     if devices:

@@ -100,6 +100,7 @@ SCHEMA: dict[str, Any] = {
                         "items": {"enum": ["parameters", "training", "separation"]},
                         "uniqueItems": True,
                     },
+                    "parts": {**NAMES, "uniqueItems": True},
                 },
             },
         },

@@ -17,6 +17,7 @@ from mssbench.report.intervals import confidence_of, interval_of
 from mssbench.report.literature import CellKey, place, with_literature
 from mssbench.report.marks import mark_best, mark_tested
 from mssbench.report.origins import Origin
+from mssbench.report.parts import part_costs
 from mssbench.report.ranking import Ranking, ranked
 from mssbench.report.scores import Scoring, require_runs
 from mssbench.report.significance import Significance
@@ -40,8 +41,8 @@ def make_table(
         definition: title, targets, metrics, aggregations and, optionally, rows (experiments),
             literature (systems of the published values that the study does not run), rank_by (the
             metric, target and aggregation that decide their order), interval (true, or the share
-            of intervals that hold the true value), test (the keys of ``Significance``) and columns
-            (keys of ``COSTS``).
+            of intervals that hold the true value), test (the keys of ``Significance``), columns
+            (keys of ``COSTS``) and parts (of the trained rows' models).
         config: the study.
         scores: tidy score table of its runs by the names in ``Experiment.scored``, others may be
             among them.
@@ -51,8 +52,8 @@ def make_table(
 
     Raises:
         UserError: a row, target, metric, aggregation or system of the literature is unknown, a run
-            has no scores, a cost is in no file, a test is impossible, or two published values claim
-            one cell.
+            has no scores, a cost is in no file, a model lacks a part, a test is impossible, or two
+            published values claim one cell.
     """
     experiments = config.experiments(definition.get("rows"))
     ids = [name for experiment in experiments for name in experiment.scored]
@@ -67,7 +68,10 @@ def make_table(
     confidence = confidence_of(definition.get("interval", False))
     if confidence is not None:
         found = add_intervals(found, experiments, scores, confidence)
-    costs = costs_of(experiments, definition.get("columns", ()), sources or Sources())
+    sources = sources or Sources()
+    costs = costs_of(experiments, definition.get("columns", ()), sources)
+    for each, counts in part_costs(experiments, definition.get("parts", ()), sources).items():
+        costs[each] |= counts
     lines = [Line(each, {}, ranks.get(each.name), costs[each.name]) for each in experiments]
     blocks = [
         Block(target, aggregation, filled(lines, found, (target, aggregation), metrics))
@@ -91,7 +95,7 @@ def make_table(
         ranking=ranking,
         confidence=confidence,
         significance=significance,
-        costs=tuple(definition.get("columns", ())),
+        costs=tuple(next(iter(costs.values()), ())),
         origins=origins or {},
     )
 
