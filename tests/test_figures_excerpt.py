@@ -4,8 +4,8 @@ from figure_data import RATE, check_bytes, config, write_separated
 
 from mssbench.data.songs import STEMS
 from mssbench.errors import UserError
-from mssbench.report.excerpt import cut_excerpt, default_target, loudest, reference
-from mssbench.report.figures.excerpt import draw_excerpt
+from mssbench.report.excerpt import Signal, cut_excerpt, default_target, loudest, reference
+from mssbench.report.figures.excerpt import COLUMNS, draw_excerpt, power
 
 EXCERPT = {"title": "Excerpt", "kind": "excerpt", "seconds": 1.0}
 
@@ -50,6 +50,22 @@ def test_an_excerpt_longer_than_the_song_is_the_whole_song(separated):
     excerpt = excerpt_of(separated, seconds=60.0)
     assert excerpt.start == 0.0
     assert {len(signal.samples) for signal in excerpt.signals} == {4 * RATE}
+
+
+def test_the_spectrogram_of_a_whole_song_leaves_no_moment_out():
+    # A tone of a tenth of a second: where one frame in many were drawn, it could be missed.
+    rate, hop = 8000, 92
+    begin, end = 13000 * hop, 13000 * hop + 800
+    samples = np.zeros(240 * rate, np.float32)
+    samples[begin:end] = np.sin(np.arange(end - begin) * 2 * np.pi * 1000 / rate)
+    whole = power(Signal("song", samples, rate))
+    part = power(Signal("part", samples[begin - 100 * hop : end + rate], rate))
+    assert COLUMNS <= whole.shape[1] < 2 * COLUMNS
+    assert np.argmax(whole.sum(axis=0)) / whole.shape[1] == pytest.approx(
+        begin / len(samples), abs=0.001
+    )
+    frames = len(samples) // hop + 1
+    assert whole.sum() * (frames // whole.shape[1]) == pytest.approx(part.sum())
 
 
 def test_excerpts_name_signals_seeds_song_and_units(separated):

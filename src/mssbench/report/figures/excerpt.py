@@ -15,7 +15,7 @@ from mssbench.report.figures.style import COLOURS, DARK_GREY, PAGE, new_figure, 
 from mssbench.report.sources import Sources
 
 ROW = 0.82  # inches
-COLUMNS = 1200  # of a waveform's envelope: more than a print can show
+COLUMNS = 1200  # of a waveform's envelope or a spectrogram: more than a print can show
 FRAME, FRAMES_PER_WINDOW = 0.046, 4  # seconds, and how far neighbouring windows overlap
 FLOOR, TOP = -70.0, 10_000.0  # dB below the loudest point, Hz
 
@@ -90,10 +90,15 @@ def draw_spectrogram(panel: Axes, signal: Signal, spectrum: np.ndarray, start: f
 
 
 def power(signal: Signal) -> np.ndarray:
-    """Return the power spectrogram, (frequencies, frames), of Hann windows of about 46 ms."""
+    """Return the power spectrogram, (frequencies, frames), of Hann windows of about 46 ms.
+
+    Of a long signal neighbouring frames are averaged, so that there are fewer than 2400 left.
+    """
     size = 2 * round(FRAME * signal.rate / 2)
     padded = np.pad(signal.samples, size // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, size)[:: size // FRAMES_PER_WINDOW]
     spectrum = np.abs(np.fft.rfft(frames * np.hanning(size), axis=1)) ** 2
-    transposed: np.ndarray = spectrum.T
-    return transposed
+    span = max(1, len(spectrum) // COLUMNS)
+    count = len(spectrum) // span
+    means: np.ndarray = spectrum[: count * span].reshape(count, span, -1).mean(axis=1).T
+    return means
