@@ -219,7 +219,18 @@ def test_render_makes_the_songs_and_notes_what_they_were_made_from(tmp_path):
         "seconds": 4.0,
         "seed": 5,
         "rate": 44100,
+        "test_seconds": None,
     }
+
+
+def test_test_songs_may_be_shorter(tmp_path):
+    options = {"train-songs": 1, "test-songs": 1, "seconds": 5, "test-seconds": 4, "seed": 5}
+    words = [word for name, value in options.items() for word in (f"--{name}", value)]
+    mssbench_data("render", "--root", tmp_path / "root", *words, "--out", tmp_path / "d.json")
+    dataset = Dataset.load(tmp_path / "d.json")
+    found = {(s.subset, soundfile.info(file).duration) for s in dataset.songs for file in s.files}
+    assert found == {("train", 5.0), ("test", 4.0)}
+    assert dataset.source["test_seconds"] == 4.0
 
 
 @pytest.mark.parametrize("before", [True, False])

@@ -199,6 +199,7 @@ def test_folder_with_other_songs_is_refused_and_left_alone(tmp_path):
     [
         ({"seconds": 3.0}, "seconds is 3; it must lie between 4 and"),
         ({"seconds": float("nan")}, "seconds is nan"),
+        ({"test_seconds": 3.0}, "test_seconds is 3; it must lie between 4 and"),
         ({"train_songs": -1}, "train_songs is -1"),
         ({"test_songs": 10**6}, "test_songs is 1e\\+06; it must lie between 0 and"),
         ({"train_songs": 0, "test_songs": 0}, "at least one"),

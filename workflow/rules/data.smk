@@ -13,6 +13,7 @@ if DATASET == "synthetic":
         threads: 8
         params:
             songs=lambda wildcards: config["synthetic"][wildcards.scale],
+            shorter=lambda wildcards: test_length(config["synthetic"][wildcards.scale]),
             root=subpath(output[0], parent=True),
             code=source_digest("mssbench.data.synthetic.render"),
         message:
@@ -20,7 +21,7 @@ if DATASET == "synthetic":
         shell:
             "mssbench data render --root {params.root}"
             " --train-songs {params.songs[train_songs]} --test-songs {params.songs[test_songs]}"
-            " --seconds {params.songs[seconds]} --seed {params.songs[seed]}"
+            " --seconds {params.songs[seconds]} {params.shorter} --seed {params.songs[seed]}"
             " --workers {threads} --out {output} --log {log}"
 
 elif config["dataset_path"]:

@@ -54,6 +54,11 @@ def published_runs():
     ]
 
 
+def test_length(songs):
+    """Return the length of the synthetic test songs, if it is another, as an option."""
+    return f"--test-seconds {songs['test_seconds']}" if "test_seconds" in songs else ""
+
+
 def weights_of(wildcards):
     """Return the weights that a run separates with: none for an untrained method."""
     trained = SEPARATED[wildcards.separated].trained

@@ -34,6 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     render.add_argument("--train-songs", type=int, required=True, metavar="N")
     render.add_argument("--test-songs", type=int, required=True, metavar="N")
     render.add_argument("--seconds", type=float, required=True, help="length of a song")
+    render.add_argument(
+        "--test-seconds", type=float, metavar="SECONDS", help="length of a test song, if another"
+    )
     render.add_argument("--seed", type=int, required=True)
     render.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
     render.add_argument(
@@ -138,6 +141,7 @@ def render(args: argparse.Namespace) -> Dataset:
         train_songs=args.train_songs,
         test_songs=args.test_songs,
         seconds=args.seconds,
+        test_seconds=args.test_seconds,
         seed=args.seed,
     )
     render_dataset(args.root, settings, args.workers, args.stem_files)

@@ -61,7 +61,8 @@ def render_dataset(
     missing = {path: song for path, song in plan.items() if not path.exists()}
     if len(missing) < len(plan):
         log.info("render: %d of %d songs are ready", len(plan) - len(missing), len(plan))
-    needed = len(missing) * len(STEMS) * round(settings.seconds * settings.rate) * BYTES_A_SAMPLE
+    samples = sum(settings.samples_of(subset) for _, subset in missing.values())
+    needed = samples * len(STEMS) * BYTES_A_SAMPLE
     require_free(root, needed, f"rendering {len(missing)} songs")
     progress = Progress("render", len(plan), done=len(plan) - len(missing))
     try:
@@ -117,7 +118,7 @@ def _clear(root: Path, settings: Settings, stem_files: bool, planned: set[Path])
 def _recipe(settings: Settings, stem_files: bool) -> dict[str, Any]:
     """Return what decides a song's bytes beside its number."""
     chosen = asdict(settings)
-    values = {name: chosen[name] for name in ("seconds", "seed", "rate")}
+    values = {name: chosen[name] for name in ("seconds", "test_seconds", "seed", "rate")}
     return values | {"stem_files": stem_files, "code": source_digest(__name__)}
 
 

@@ -42,6 +42,7 @@ class Settings:
         train_songs: how many songs to train with.
         test_songs: how many songs to test with.
         seconds: length of each song.
+        test_seconds: length of each test song, where it is another.
         seed: decides every note; song k of a subset does not depend on how many songs there are.
         rate: sample rate (Hz).
 
@@ -54,20 +55,28 @@ class Settings:
     seconds: float
     seed: int = 0
     rate: int = 44100
+    test_seconds: float | None = None
 
     def __post_init__(self) -> None:
         _check("train_songs", self.train_songs, 0, MOST_SONGS)
         _check("test_songs", self.test_songs, 0, MOST_SONGS)
         _check("seconds", self.seconds, SHORTEST, 3600)
+        if self.test_seconds is not None:
+            _check("test_seconds", self.test_seconds, SHORTEST, 3600)
         _check("seed", self.seed, 0, 2**63)
         _check("rate", self.rate, LOWEST_RATE, HIGHEST_RATE)
         if self.train_songs + self.test_songs == 0:
             raise UserError("synthetic data set: no songs asked for; ask for at least one")
 
-    @property
-    def samples(self) -> int:
-        """Length of a song in samples."""
-        return round(self.seconds * self.rate)
+    def seconds_of(self, subset: str) -> float:
+        """Return the length of each song of ``train`` or ``test``."""
+        if subset == "test" and self.test_seconds is not None:
+            return self.test_seconds
+        return self.seconds
+
+    def samples_of(self, subset: str) -> int:
+        """Return the length of each song of ``train`` or ``test`` in samples."""
+        return round(self.seconds_of(subset) * self.rate)
 
     def songs(self, subset: str) -> int:
         """Return the number of songs of ``train`` or ``test``."""
@@ -105,8 +114,8 @@ def render_pcm(settings: Settings, index: int, subset: str) -> dict[str, np.ndar
     seeds = np.random.SeedSequence(settings.seed, spawn_key=(SUBSETS.index(subset), index))
     streams = [np.random.default_rng(child) for child in seeds.spawn(len(SOURCES) + 2)]
     composer, drummer, bassist, band, vocalist, engineer = streams
-    score = compose(composer, settings.seconds)
-    samples, rate = settings.samples, settings.rate
+    score = compose(composer, settings.seconds_of(subset))
+    samples, rate = settings.samples_of(subset), settings.rate
     sources = {
         "drums": drums.play(drummer, score, drums.make_kit(drummer, rate), samples, rate),
         "bass": render_bass(bassist, score, samples, rate),
