@@ -6,8 +6,9 @@ from pathlib import Path
 import soundfile
 
 from mssbench.atomic import atomic_path
+from mssbench.data.changes import dataset_digest
 from mssbench.data.rendition import MANIFEST, Channels, Rendition, SampleFormat, prepare
-from mssbench.data.songs import STEM_MP4, STEMS, Dataset, dataset_digest, find_songs
+from mssbench.data.songs import STEM_MP4, STEMS, Dataset, find_songs
 from mssbench.data.synthetic.render import Settings, render_dataset
 from mssbench.data.synthetic.stem_file import write_stem_mp4
 from mssbench.errors import UserError

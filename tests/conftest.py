@@ -39,7 +39,8 @@ def tiny_stems(seconds, seed):
 @pytest.fixture(scope="session")
 def tiny_dataset(tmp_path_factory) -> Path:
     """Path of the dataset.json of four training and two test songs (16 kHz, stereo, WAV)."""
-    from mssbench.data.songs import SOURCES, Dataset, dataset_digest, find_songs
+    from mssbench.data.changes import dataset_digest
+    from mssbench.data.songs import SOURCES, Dataset, find_songs
 
     root = tmp_path_factory.mktemp("tiny")
     songs = [(subset, *song) for subset in SONGS for song in SONGS[subset].items()]

@@ -1,4 +1,5 @@
 import math
+import os
 import re
 import shutil
 import subprocess
@@ -11,7 +12,8 @@ import soundfile
 from mssbench import cli
 from mssbench.commands import data
 from mssbench.data.catalogue import CATALOGUE
-from mssbench.data.check import check_dataset, check_song
+from mssbench.data.changes import dataset_digest
+from mssbench.data.check import check_song, check_songs
 from mssbench.data.levels import clipped_runs, peak_level, sum_difference
 from mssbench.data.songs import SOURCES, STEMS, Dataset, Song, find_songs
 from mssbench.errors import UserError
@@ -52,7 +54,9 @@ def texts(check):
 
 
 def save(songs, path, name="mine"):
-    Dataset(name, path.parent, tuple(songs), {"kind": "test"}, "").save(path)
+    whole = [song for song in songs if all(file.is_file() for file in song.files)]
+    digest = dataset_digest(path.parent, whole)
+    Dataset(name, path.parent, tuple(songs), {"kind": "test"}, digest).save(path)
     return path
 
 
@@ -260,8 +264,7 @@ def test_one_bad_song_does_not_stop_the_others(tmp_path, workers):
         write_song(tmp_path / "train" / f"song {n}", make_tracks(n), "PCM_16") for n in range(3)
     ]
     (songs[1].path / "mixture.wav").write_bytes(b"RIFF, but no audio")
-    dataset = Dataset("mine", tmp_path, tuple(songs), {}, "")
-    checks = check_dataset(dataset, workers)
+    checks = check_songs(songs, workers)
     assert [check.song for check in checks] == songs
     assert [kinds(check) for check in checks] == [[], ["unreadable"], []]
 
@@ -276,7 +279,7 @@ def test_a_file_that_fails_in_an_unforeseen_way_is_a_finding(tmp_path, monkeypat
         return real(file, **options)
 
     monkeypatch.setattr(soundfile, "read", fails)
-    checks = check_dataset(Dataset("mine", tmp_path, tuple(songs), {}, ""))
+    checks = check_songs(songs)
     assert [kinds(check) for check in checks] == [["unreadable"], []]
     assert "no more handles" in texts(checks[0])
 
@@ -289,9 +292,9 @@ def test_the_command_prints_a_table_and_a_line_for_each_finding(tmp_path, capsys
     good = write_song(tmp_path / "train" / "A - One", make_tracks())
     loud = make_tracks()
     loud["mixture"] *= 1.5
-    remark = write_song(tmp_path / "train" / "B - Two", loud)
+    fault = write_song(tmp_path / "train" / "B - Two", loud)
     broken = write_song(tmp_path / "test" / "C - Three", make_tracks(drums=None))
-    path = save([broken, good, remark], tmp_path / "dataset.json")
+    path = save([broken, good, fault], tmp_path / "dataset.json")
     caplog.set_level("INFO")
     assert cli.main(["data", "check", str(path)]) == cli.USER_ERROR
     printed = capsys.readouterr().out
@@ -302,31 +305,117 @@ def test_the_command_prints_a_table_and_a_line_for_each_finding(tmp_path, capsys
     assert [line.split(": ")[0] for line in lines_of(printed, "broken")] == [
         "broken  test/C - Three"
     ]
-    assert [line.split(": ")[0] for line in lines_of(printed, "remark")] == [
-        "remark  train/B - Two"
-    ]
-    assert printed.splitlines()[-1] == "3 songs: 1 broken, 1 more with remarks"
+    assert [line.split(": ")[0] for line in lines_of(printed, "fault")] == ["fault   train/B - Two"]
+    assert printed.splitlines()[-1] == "3 songs: 1 broken, 1 more with faults, 0 more with remarks"
     assert "check: 3/3 songs" in caplog.text
     error = caplog.records[-1].getMessage()
     assert str(path) in error
-    assert "1 of 3 songs are broken: test/C - Three;" in error
+    assert "2 of 3 songs are broken or have faults: test/C - Three, train/B - Two;" in error
     assert "\n" not in error
 
 
-def test_remarks_fail_only_a_strict_check(tmp_path, capsys):
+def silent_vocals():
+    tracks = make_tracks(vocals=np.zeros((2, SAMPLES)))
+    return tracks | {"mixture": sum(tracks[name] for name in SOURCES)}
+
+
+def clipped_drums():
     tracks = make_tracks()
-    tracks["mixture"] *= 1.5
-    path = save([write_song(tmp_path / "train" / "A - One", tracks)], tmp_path / "dataset.json")
+    tracks["drums"][0, 400:410] = 1.0
+    return tracks | {"mixture": sum(tracks[name] for name in SOURCES)}
+
+
+def test_silence_fails_only_a_strict_check(tmp_path, capsys):
+    song = write_song(tmp_path / "train" / "A - One", silent_vocals())
+    path = save([song], tmp_path / "dataset.json")
     mssbench_data("check", path)
-    assert "0 broken, 1 more with remarks" in capsys.readouterr().out
-    with pytest.raises(UserError, match="1 of 1 songs are broken or have remarks: train/A - One;"):
+    assert "0 broken, 0 more with faults, 1 more with remarks" in capsys.readouterr().out
+    with pytest.raises(
+        UserError, match="1 of 1 songs are broken, have faults or remarks: train/A - One;"
+    ):
         mssbench_data("check", path, "--strict")
+
+
+def test_clipping_and_wrong_sums_fail_every_check(tmp_path):
+    wrong = make_tracks()
+    wrong["mixture"] *= 1.5
+    for name, tracks in (("clipped", clipped_drums()), ("wrong", wrong)):
+        song = write_song(tmp_path / "train" / name, tracks)
+        with pytest.raises(UserError, match=rf"1 of 1 songs are broken .*: train/{name};"):
+            mssbench_data("check", save([song], tmp_path / "dataset.json"))
+
+
+def test_errata_of_ones_own_name_the_finding_that_they_explain(tmp_path, capsys):
+    write_song(tmp_path / "duo" / "train" / "A - One", clipped_drums())
+    entry = tmp_path / "duo.yaml"
+    with pytest.raises(UserError, match="1 of 1 songs are broken or have faults"):
+        entry.write_text("errata: [{song: A - One, what: loud drums}]")
+        mssbench_data("check", entry, tmp_path / "duo")
+    entry.write_text("errata: [{song: A - One, what: loud drums, shows: clipped}]")
+    mssbench_data("check", entry, tmp_path / "duo")
+    assert "known   train/A - One: drums is clipped in 1 place" in capsys.readouterr().out
+
+
+def test_a_folder_is_checked_without_a_link_and_every_song_at_fault_is_listed(tmp_path, capsys):
+    root = tmp_path / "copy"
+    write_song(root / "train" / "A - One", make_tracks())
+    write_song(root / "train" / "B - Two", make_tracks(bass=np.full((2, SAMPLES - 9), 0.1)))
+    write_song(root / "train" / "C - Three", make_tracks(drums=None))
+    cut = write_song(root / "test" / "D - Four", make_tracks()).path / "other.wav"
+    cut.write_bytes(cut.read_bytes()[:5000])
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UserError, match=r"copy: 3 of 4 songs .*D - Four, train/B - Two, train/C"):
+        mssbench_data("check", "musdb18hq", root)
+    assert sorted(tmp_path.rglob("*")) == before
+    first, second, third = lines_of(capsys.readouterr().out, "broken")
+    assert re.search(r"test/D - Four: .*other\.wav: truncated", first)
+    assert re.search(r"train/B - Two: .*different lengths .*bass 3991", second)
+    assert re.search(r"train/C - Three: .*drums\.wav: no such file", third)
+
+
+def test_a_folder_of_ones_own_lists_the_songs_whose_stems_differ(tmp_path, capsys):
+    root = tmp_path / "duo"
+    for number, name in enumerate(("A - One", "B - Two", "C - Three", "D - Four")):
+        write_song(root / "train" / name, make_tracks(number, mixture=None))
+    (root / "train" / "A - One" / "bass.wav").rename(root / "train" / "A - One" / "piano.wav")
+    (root / "train" / "C - Three" / "bass.wav").rename(root / "train" / "C - Three" / "bass.flac")
+    words = "check", "duo", root, "--stems", *SOURCES
+    with pytest.raises(UserError, match=r"2 of 4 songs .*: train/A - One, train/C - Three;"):
+        mssbench_data(*words)
+    first, second = lines_of(capsys.readouterr().out, "broken")
+    assert "A - One: this song has no bass; it has drums, other, piano" in first
+    assert "files of different kinds" in second
+    entry = tmp_path / "any.yaml"
+    entry.write_text("")
+    with pytest.raises(UserError, match=r"2 of 4 songs .*: train/A - One, train/C - Three;"):
+        mssbench_data("check", entry, root)
+    assert "A - One: other stems than" in lines_of(capsys.readouterr().out, "broken")[0]
+
+
+@pytest.mark.parametrize("words", [("musdb18hq",), (".",), ("d.json", "--stems", "piano")])
+def test_a_folder_needs_a_name_and_a_name_a_folder(words):
+    with pytest.raises(UserError, match=r"found no PATH beside it.*data check NAME PATH"):
+        mssbench_data("check", *words)
+
+
+def test_songs_that_have_changed_since_they_were_linked_are_refused(tmp_path, capsys):
+    song = write_song(tmp_path / "train" / "A - One", make_tracks())
+    path = save([song], tmp_path / "dataset.json")
+    mssbench_data("check", path)
+    vocals = song.path / "vocals.wav"
+    os.utime(vocals, ns=(0, vocals.stat().st_mtime_ns + 1000))
+    with pytest.raises(UserError, match=r"dataset\.json: songs in .* have changed since"):
+        mssbench_data("check", path)
+    vocals.unlink()
+    with pytest.raises(UserError, match="1 of 1 songs are broken"):
+        mssbench_data("check", path)
+    assert "vocals.wav: no such file" in capsys.readouterr().out
 
 
 def test_a_good_set_passes_a_strict_check_with_workers(tmp_path, capsys):
     songs = [write_song(tmp_path / "train" / f"song {n}", make_tracks(n)) for n in range(2)]
     mssbench_data("check", save(songs, tmp_path / "d.json"), "--strict", "--workers", 2)
-    assert "2 songs: 0 broken, 0 more with remarks" in capsys.readouterr().out
+    assert "2 songs: 0 broken, 0 more with faults, 0 more with remarks" in capsys.readouterr().out
 
 
 def test_many_unfit_songs_are_counted_and_the_first_named(tmp_path):
@@ -348,18 +437,21 @@ def test_known_errata_are_shown_and_mark_the_finding_they_explain(tmp_path, caps
     assert "guitar is in drums" in known[0]
     assert f"train/{OH_NO}: the sources do not sum to the mixture" in known[1]
     assert "left channel" in known[2]
-    assert not lines_of(printed, "remark")
+    assert not lines_of(printed, "fault")
 
 
 def test_a_known_fault_excuses_no_other_fault_and_no_other_data_set(tmp_path, capsys):
     tracks = make_tracks(vocals=np.zeros((2, SAMPLES)))
     tracks["mixture"][0] *= 1.5
     song = write_song(tmp_path / "train" / OH_NO, tracks)
-    with pytest.raises(UserError, match="have remarks"):
+    with pytest.raises(UserError, match="have faults or remarks"):
         mssbench_data("check", save([song], tmp_path / "d.json", "musdb18hq"), "--strict")
-    assert len(lines_of(capsys.readouterr().out, "remark")) == 1
-    mssbench_data("check", save([song], tmp_path / "d.json", "mine"))
-    assert len(lines_of(capsys.readouterr().out, "remark")) == 2
+    printed = capsys.readouterr().out
+    assert (len(lines_of(printed, "fault")), len(lines_of(printed, "remark"))) == (0, 1)
+    with pytest.raises(UserError, match="broken or have faults"):
+        mssbench_data("check", save([song], tmp_path / "d.json", "mine"))
+    printed = capsys.readouterr().out
+    assert (len(lines_of(printed, "fault")), len(lines_of(printed, "remark"))) == (1, 1)
 
 
 def test_the_list_shows_the_errata_of_both_musdb18s(capsys):

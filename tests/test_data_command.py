@@ -13,7 +13,9 @@ import soundfile
 
 from mssbench.cli import parse
 from mssbench.commands import data
+from mssbench.commands import prepare as prepare_command
 from mssbench.data.catalogue import CATALOGUE, Archive, Entry
+from mssbench.data.entry_songs import songs_digest
 from mssbench.data.songs import STEMS, Dataset
 from mssbench.errors import UserError
 
@@ -130,6 +132,39 @@ def test_link_names_the_song_and_the_stem_that_is_missing(copy, tmp_path):
     with pytest.raises(UserError, match=r"B - Two.*other\.wav"):
         mssbench_data("link", "musdb18hq", copy, "--out", tmp_path / "dataset.json")
     assert not (tmp_path / "dataset.json").exists()
+
+
+def prepare(dataset, out):
+    words = ("--rate", "44100", "--channels", "mono", "--out", out / "manifest.json")
+    prepare_command.run(parse(["prepare", "--dataset", str(dataset), *map(str, words)]))
+
+
+def test_songs_that_have_changed_since_they_were_linked_are_not_prepared(copy, tmp_path):
+    dataset, out = tmp_path / "dataset.json", tmp_path / "rendition"
+    mssbench_data("link", "musdb18hq", copy, "--out", dataset)
+    soundfile.write(copy / "train/B - Two/vocals.wav", np.zeros((200, 2)), 44100, "PCM_24")
+    with pytest.raises(UserError, match=r"have changed since .*again with 'mssbench data link'"):
+        prepare(dataset, out)
+    assert not out.exists()
+    mssbench_data("link", "musdb18hq", copy, "--out", dataset)
+    prepare(dataset, out)
+    before = (out / "manifest.json").read_bytes()
+    (copy / "train/B - Two/vocals.wav").unlink()
+    with pytest.raises(UserError, match=r"vocals\.wav: no such file"):
+        prepare(dataset, out)
+    assert (out / "manifest.json").read_bytes() == before
+
+
+def test_the_digest_of_the_songs_that_are_there_is_the_one_that_a_link_records(copy, tmp_path):
+    chosen, dataset = CATALOGUE["musdb18hq"], tmp_path / "dataset.json"
+    mssbench_data("link", "musdb18hq", copy, "--out", dataset)
+    linked = Dataset.load(dataset).digest
+    assert songs_digest(chosen, copy, dataset) == linked
+    (copy / "train/B - Two/other.wav").unlink()
+    assert "B - Two: this song has no other.wav" in songs_digest(chosen, copy, dataset)
+    copy.rename(tmp_path / "away")
+    assert songs_digest(chosen, copy, dataset) == linked
+    assert songs_digest(chosen, copy, tmp_path / "none.json") == f"{copy}: no such folder"
 
 
 @pytest.mark.parametrize("length", [0, 44, 300])

@@ -8,8 +8,9 @@ import torch
 
 from mssbench.commands import prepare as prepare_command
 from mssbench.commands.separate import check_rendition
+from mssbench.data.changes import dataset_digest
 from mssbench.data.rendition import Rendition, prepare
-from mssbench.data.songs import STEMS, Dataset, dataset_digest, find_songs
+from mssbench.data.songs import STEMS, Dataset, find_songs
 from mssbench.errors import UserError
 from mssbench.training.config import RandomCropsConfig, TrainingConfig, WindowCropsConfig
 from mssbench.training.crops import make_crops

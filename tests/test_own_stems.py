@@ -183,10 +183,10 @@ def test_the_check_measures_such_songs_and_knows_their_errata(root, link, tmp_pa
     mssbench_data("check", tmp_path / "dataset.json", "--strict")
     printed = capsys.readouterr().out
     assert "known   train/A - One: a click at the start" in printed
-    assert "3 songs: 0 broken, 0 more with remarks" in printed
+    assert "3 songs: 0 broken, 0 more with faults, 0 more with remarks" in printed
     write_song(root / "train" / "B - Two", {"violin": duo(1, 1.5)["violin"]})
     with pytest.raises(UserError, match=r"train/B - Two"):
-        mssbench_data("check", tmp_path / "dataset.json")
+        mssbench_data("check", tmp_path / "strings.yaml", root)
     assert "piano 16000, violin 12000" in capsys.readouterr().out
 
 

@@ -11,9 +11,13 @@ import time
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 import yaml
+
+from mssbench.data.songs import STEMS
 
 ROOT = Path(__file__).parent.parent
 MINIATURE = ROOT / "tests" / "miniature"
@@ -184,6 +188,46 @@ def test_a_data_set_of_ones_own_needs_its_entry_and_its_folder(tmp_path):
     jobs = planned(project)
     assert jobs["linked_dataset"] == 1
     assert "synthetic_dataset" not in jobs
+
+
+def write_copy_song(folder, seed=0):
+    """Write 0.2 s of noise as a song of MUSDB18-HQ."""
+    folder.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(seed).uniform(-0.1, 0.1, (4, 8820, 2))
+    for stem, audio in zip(STEMS, [noise.sum(axis=0), *noise], strict=True):
+        soundfile.write(folder / f"{stem}.wav", audio, 44100, "PCM_16")
+
+
+def test_linked_songs_that_are_changed_or_added_are_read_anew(tmp_path):
+    project, songs = make_project(tmp_path, tracking="off"), tmp_path / "copy"
+    for name in ("train/A - One", "train/B - Two", "test/C - Three"):
+        write_copy_song(songs / name)
+    config = yaml.safe_load((project / "config.yaml").read_text())
+    config |= {"dataset": "musdb18hq", "dataset_path": str(songs)}
+    (project / "config.yaml").write_text(yaml.safe_dump(config))
+    until = ("--until", "rendition")
+
+    def prepared():
+        done = snakemake(project, *until)
+        assert done.returncode == 0, done.stdout + done.stderr
+        (manifest,) = (project / "results/musdb18hq").glob("*/rendition/*/manifest.json")
+        return {song["name"]: song["sha256"] for song in json.loads(manifest.read_text())["songs"]}
+
+    before = prepared()
+    assert planned(project, *until) == {}
+    shutil.copytree(songs / "train/A - One", tmp_path / "kept")
+    write_copy_song(songs / "train/A - One", seed=1)
+    assert planned(project, *until) == {"linked_dataset": 1, "rendition": 1}
+    shutil.copytree(tmp_path / "kept", songs / "train/A - One", dirs_exist_ok=True)
+    write_copy_song(songs / "train/D - Four", seed=2)
+    assert planned(project, *until) == {"linked_dataset": 1, "rendition": 1}
+    write_copy_song(songs / "train/B - Two", seed=3)
+    after = prepared()
+    changed = {name for name in after if after[name] != before.get(name)}
+    assert changed == {"B - Two", "D - Four"}
+    # What is finished stays so where the songs are taken away.
+    songs.rename(tmp_path / "away")
+    assert planned(project, *until) == {}
 
 
 def test_second_seed_trains_each_model_once_more(project, edit):

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from mssbench.commands import prepare as prepare_command
+from mssbench.data.changes import dataset_digest
 from mssbench.data.reader import read_song
 from mssbench.data.rendition import Rendition, prepare
 from mssbench.data.resample import (
@@ -19,7 +20,7 @@ from mssbench.data.resample import (
     resampled_length,
     to_channels,
 )
-from mssbench.data.songs import STEMS, Dataset, dataset_digest, find_songs
+from mssbench.data.songs import STEMS, Dataset, find_songs
 from mssbench.errors import UserError
 
 RATE = 44100

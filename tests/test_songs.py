@@ -4,7 +4,8 @@ import shutil
 
 import pytest
 
-from mssbench.data.songs import STEMS, Dataset, Song, dataset_digest, find_songs
+from mssbench.data.changes import dataset_digest
+from mssbench.data.songs import STEMS, Dataset, Song, find_songs
 from mssbench.errors import UserError
 
 

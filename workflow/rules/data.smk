@@ -26,6 +26,12 @@ if DATASET == "synthetic":
 
 elif config["dataset_path"]:
 
+    @cache
+    def songs_there():
+        """Return the digest of the songs in dataset_path, found once for all that ask for it."""
+        linked = f"results/{DATASET}/{SCALE}/source/dataset.json"
+        return songs_digest(ENTRY, config["dataset_path"], linked)
+
     # Use a copy of a real data set, or a folder of the user's own, where it lies.
     rule linked_dataset:
         input:
@@ -41,6 +47,9 @@ elif config["dataset_path"]:
         params:
             path=config["dataset_path"],
             entry=str(ENTRY.file or DATASET),
+            # So that songs that are changed, added or removed are read anew. What depends on more
+            # than wildcards would repeat nothing.
+            songs=lambda wildcards: songs_there(),
         message:
             "Reading the folder of {wildcards.dataset}"
         shell:

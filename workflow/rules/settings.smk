@@ -6,6 +6,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from mssbench.data.entry_songs import songs_digest
 from mssbench.data.own_entry import find_entry
 from mssbench.errors import UserError
 from mssbench.imported_runs import imported_runs

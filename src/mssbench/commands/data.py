@@ -4,86 +4,26 @@ import argparse
 import dataclasses
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mssbench.atomic import write_json
-from mssbench.commands.options import positive
+from mssbench.commands.data_options import add_arguments
 from mssbench.data.catalogue import CATALOGUE, Archive, Entry, Erratum, entry
 from mssbench.data.disk import size
+from mssbench.data.entry_songs import describe
 from mssbench.data.listing import how_to_get, linking, listing
 from mssbench.data.own_entry import entry_of, own_entry, read_entry
-from mssbench.data.own_songs import find_own_songs
-from mssbench.data.songs import SUBSETS, Dataset, Song, dataset_digest, find_songs
+from mssbench.data.songs import SUBSETS, Dataset, Song
 from mssbench.errors import UserError
 
+if TYPE_CHECKING:
+    from mssbench.data.check import SongCheck
+
+__all__ = ["add_arguments", "run"]
+
 log = logging.getLogger(__name__)
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the sub-verbs and their options."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-
-    known = actions.add_parser("list", help="list the data sets that are known by name")
-    known.add_argument(
-        "entries", nargs="*", type=Path, metavar="YAML", help="entries of data sets of your own"
-    )
-
-    render = actions.add_parser("render", help="compute the synthetic data set")
-    render.add_argument("--root", type=Path, required=True, help="folder for the songs")
-    render.add_argument("--train-songs", type=int, required=True, metavar="N")
-    render.add_argument("--test-songs", type=int, required=True, metavar="N")
-    render.add_argument("--seconds", type=float, required=True, help="length of a song")
-    render.add_argument(
-        "--test-seconds", type=float, metavar="SECONDS", help="length of a test song, if another"
-    )
-    render.add_argument("--seed", type=int, required=True)
-    render.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
-    render.add_argument(
-        "--stem-files",
-        action="store_true",
-        help="write .stem.mp4 files, as in MUSDB18, instead of WAV files",
-    )
-
-    download = actions.add_parser("download", help="fetch, check and unpack a data set")
-    download.add_argument("name", metavar="NAME", help="as 'mssbench data list' spells it")
-    download.add_argument("--root", type=Path, required=True, help="folder for archive and songs")
-
-    link = actions.add_parser("link", help="use a copy that is on this machine, where it lies")
-    link.add_argument(
-        "name",
-        metavar="NAME",
-        help="as 'mssbench data list' spells it, or the YAML file of a data set of your own",
-    )
-    link.add_argument(
-        "path",
-        metavar="PATH",
-        type=Path,
-        help="folder with train/ and test/, or with Mixtures/ and Sources/",
-    )
-    link.add_argument(
-        "--stems",
-        nargs="+",
-        metavar="STEM",
-        help="stems of a data set of your own that has no YAML file, beside the mixture",
-    )
-
-    check = actions.add_parser("check", help="read every file of a data set and say what is wrong")
-    check.add_argument("dataset", metavar="DATASET", type=Path, help="the dataset.json")
-    check.add_argument("--workers", type=positive, default=1, help="processes (default: 1)")
-    check.add_argument(
-        "--strict",
-        action="store_true",
-        help="fail also for remarks: silence, clipping, sources that do not sum to the mixture",
-    )
-
-    for action in (render, download, link):
-        action.add_argument("--out", type=Path, required=True, help="the dataset.json to write")
-    for action in actions.choices.values():
-        # The option stands before the sub-verb too: its absence here must not overrule that.
-        action.add_argument(
-            "--log", type=Path, default=argparse.SUPPRESS, help="also write messages to this file"
-        )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -104,33 +44,60 @@ def run(args: argparse.Namespace) -> None:
         case "download":
             dataset = download(entry(args.name), args.root)
         case _:
-            stems = args.stems
-            dataset = link(
-                own_entry(args.name, stems=stems) if stems else entry_of(args.name), args.path
-            )
+            dataset = link(chosen_entry(args.name, args.stems), args.path)
     dataset.save(args.out)
     numbers = ", ".join(f"{len(songs_of(dataset.songs, s))} {s} songs" for s in SUBSETS)
     log.info("%s: %s in %s", args.out, numbers, dataset.root)
+
+
+def chosen_entry(name: str, stems: list[str] | None) -> Entry:
+    """Return the entry that the options name: of the catalogue, of a file, or of these stems.
+
+    Raises:
+        UserError: there is none.
+    """
+    return own_entry(name, stems=stems) if stems else entry_of(name)
 
 
 def check(args: argparse.Namespace) -> None:
     """Read every file of a data set; print what was measured and what is wrong.
 
     Raises:
-        UserError: a song is broken; if the options are strict, also if there is a remark.
+        UserError: a song is broken or has a fault; if the options are strict, also if there is a
+            remark. Or the songs of a ``dataset.json`` have changed.
     """
-    from mssbench.data.check import check_dataset
     from mssbench.data.check_report import report, verdict
 
-    dataset = Dataset.load(args.dataset)
-    checks = check_dataset(dataset, args.workers)
-    known = CATALOGUE.get(dataset.name)
-    told = [Erratum(**erratum) for erratum in dataset.source.get("errata", ())]
-    errata = known.errata if known else told
+    checks, errata = checked(args)
     print(report(checks, errata))
     fault = verdict(checks, errata, args.strict)
     if fault:
-        raise UserError(f"{args.dataset}: {fault}")
+        raise UserError(f"{args.path or args.dataset}: {fault}")
+
+
+def checked(args: argparse.Namespace) -> "tuple[list[SongCheck], Sequence[Erratum]]":
+    """Check the songs of a folder or of a ``dataset.json``; return the known faults too."""
+    from mssbench.data.changes import require_unchanged
+    from mssbench.data.check import check_songs
+    from mssbench.data.check_folder import check_folder
+
+    if args.path:
+        chosen = chosen_entry(args.dataset, args.stems)
+        checks = check_folder(chosen, args.path, args.workers)
+        warn_of_number(chosen, [check.song for check in checks], args.path)
+        return checks, chosen.errata
+    if args.stems or args.dataset in CATALOGUE or Path(args.dataset).is_dir():
+        raise UserError(
+            f"{args.dataset}: found no PATH beside it; give a dataset.json, or the name or YAML "
+            "file of a data set and the folder of its songs: mssbench data check NAME PATH"
+        )
+    dataset = Dataset.load(args.dataset)
+    # What is missing is in the list of what is wrong.
+    if all(file.is_file() for song in dataset.songs for file in song.files):
+        require_unchanged(dataset, args.dataset)
+    known = CATALOGUE.get(dataset.name)
+    told = [Erratum(**erratum) for erratum in dataset.source.get("errata", ())]
+    return check_songs(dataset.songs, args.workers), known.errata if known else told
 
 
 def render(args: argparse.Namespace) -> Dataset:
@@ -216,8 +183,14 @@ def link(chosen: Entry, path: Path) -> Dataset:
         source |= {"licence": chosen.licence, "citation": chosen.citation}
         source["errata"] = [dataclasses.asdict(erratum) for erratum in chosen.errata]
     dataset = describe(chosen, path, source)
+    warn_of_number(chosen, dataset.songs, path)
+    return dataset
+
+
+def warn_of_number(chosen: Entry, songs: Sequence[Song], path: Path) -> None:
+    """Warn where ``path`` holds more or fewer songs than the data set has."""
     for subset, expected in (("train", chosen.train), ("test", chosen.test)):
-        found = len(songs_of(dataset.songs, subset))
+        found = len(songs_of(songs, subset))
         if expected is not None and found != expected:
             log.warning(
                 "%s: %d %s songs, %s has %d: results are not comparable with published ones",
@@ -227,33 +200,8 @@ def link(chosen: Entry, path: Path) -> Dataset:
                 chosen.name,
                 expected,
             )
-    return dataset
 
 
-def describe(chosen: Entry, root: Path, source: dict[str, Any]) -> Dataset:
-    """Find and check the songs of a data set under ``root``.
-
-    Raises:
-        UserError: naming a song that cannot be used.
-    """
-    from mssbench.data.reader import read_headers
-    from mssbench.progress import track
-
-    is_own = chosen.layout == "own"
-    songs = find_own_songs(root, chosen.sources) if is_own else find_songs(root)
-    if chosen.select:
-        songs = chosen.select(songs)
-    for song in track(songs, "check", len(songs)):
-        read_headers(song)
-    summed = sum(song.is_summed for song in songs)
-    if summed:
-        log.info(
-            "%s: %d of %d songs have no mixture; it is the sum of their stems (%s)",
-            *(root, summed, len(songs), ", ".join(songs[0].tracks)),
-        )
-    return Dataset(chosen.name, root.absolute(), tuple(songs), source, dataset_digest(root, songs))
-
-
-def songs_of(songs: tuple[Song, ...], subset: str) -> list[Song]:
+def songs_of(songs: Sequence[Song], subset: str) -> list[Song]:
     """Return the songs of one subset."""
     return [song for song in songs if song.subset == subset]

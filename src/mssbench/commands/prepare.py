@@ -43,14 +43,17 @@ def run(args: argparse.Namespace) -> None:
     """Make the rendition, or what is missing of it.
 
     Raises:
-        UserError: the manifest is to have another name, or see ``rendition.prepare``.
+        UserError: the manifest is to have another name, the songs have changed since the
+            ``dataset.json`` was written, or see ``rendition.prepare``.
     """
+    from mssbench.data.changes import require_unchanged
     from mssbench.data.rendition import MANIFEST, prepare
     from mssbench.data.songs import Dataset
 
     if args.out.name != MANIFEST:
         raise UserError(f"--out: found {args.out}; the file must be called {MANIFEST}")
     dataset = Dataset.load(args.dataset)
+    require_unchanged(dataset, args.dataset)
     made = prepare(
         dataset, args.out.parent, args.rate, args.channels, args.workers, sample_format=args.format
     )

@@ -56,7 +56,7 @@ class Erratum:
 
     song: str
     what: str
-    shows: Literal["sum"] | None = None
+    shows: Literal["sum", "clipped", "silent"] | None = None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Reading every file of a data set to find what is wrong with it.
 
-What makes a song unusable (``BROKEN``) is told from what a user should know of it: a silent stem,
-clipping, sources that do not sum to the mixture.
+What makes a song unusable (``BROKEN``) is told from what spoils training or scores with it
+(``FAULTS``: clipping, sources that do not sum to the mixture) and from what a user should know of
+it: a silent stem, as many songs have that lack an instrument.
 """
 
 import logging
@@ -15,7 +16,7 @@ import numpy as np
 
 from mssbench.data.levels import clipped_runs, peak_level, sum_difference
 from mssbench.data.reader import bad_samples, differences, read_song
-from mssbench.data.songs import Dataset, Song
+from mssbench.data.songs import Song
 from mssbench.data.wav import Header, read_wav
 from mssbench.errors import UserError
 from mssbench.progress import Progress
@@ -23,10 +24,13 @@ from mssbench.workers import work_through
 
 log = logging.getLogger(__name__)
 
-Kind = Literal["unreadable", "unequal", "not finite", "sum", "silent", "clipped"]
+Kind = Literal["unreadable", "stems", "unequal", "not finite", "sum", "silent", "clipped"]
 
-BROKEN: frozenset[Kind] = frozenset({"unreadable", "unequal", "not finite"})
+BROKEN: frozenset[Kind] = frozenset({"unreadable", "stems", "unequal", "not finite"})
 """Kinds of findings with which a song cannot be used."""
+
+FAULTS: frozenset[Kind] = frozenset({"sum", "clipped"})
+"""Kinds of findings with which a song can be used, and training or scoring is not as it should."""
 
 SILENCE = -80.0
 """A stem is silent when no sample is above this level (dBFS): dither of 16 bits is below it."""
@@ -85,21 +89,21 @@ class SongCheck:
     findings: tuple[Finding, ...] = ()
 
 
-def check_dataset(dataset: Dataset, workers: int = 1) -> list[SongCheck]:
+def check_songs(songs: Sequence[Song], workers: int = 1) -> list[SongCheck]:
     """Check each song; one that cannot be checked is a finding and does not stop the others.
 
     Args:
-        dataset: the songs.
+        songs: the songs.
         workers: number of processes; each takes about six times a song's stereo float32 audio.
 
     Returns:
-        The checks in the order of the data set's songs.
+        The checks in the order of ``songs``.
 
     Raises:
         UserError: a worker was killed.
     """
     checks: dict[Song, SongCheck] = {}
-    work = {song: partial(check_song, song) for song in dataset.songs}
+    work = {song: partial(check_song, song) for song in songs}
     progress = Progress("check", len(work))
     for song, future in work_through(work, workers, preload=[__name__]):
         error = future.exception()
@@ -111,7 +115,7 @@ def check_dataset(dataset: Dataset, workers: int = 1) -> list[SongCheck]:
             checks[song] = SongCheck(song, findings=(Finding("unreadable", text),))
         progress.advance()
     progress.close()
-    return [checks[song] for song in dataset.songs]
+    return [checks[song] for song in songs]
 
 
 def check_song(song: Song) -> SongCheck:

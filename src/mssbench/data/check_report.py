@@ -1,14 +1,21 @@
 """What to say of a check of a data set: a table of the songs, a line a finding, a verdict."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
+from typing import Literal, get_args
 
 from mssbench.aligned import aligned
 from mssbench.data.catalogue import Erratum
-from mssbench.data.check import Finding, SongCheck
+from mssbench.data.check import FAULTS, Finding, SongCheck
 
 NAMED = 5
 """So many songs are named in the verdict."""
+
+Mark = Literal["broken", "fault", "remark", "known"]
+
+MARKS: tuple[Mark, ...] = get_args(Mark)
+"""The first words of the findings' lines, the worst first."""
 
 HEAD = ("SUBSET", "SECONDS", "HZ", "CHANNELS", "DIFF dBFS", "DIFF dB", "SILENT", "CLIPPED", "SONG")
 
@@ -21,9 +28,9 @@ LEGEND = (
 def report(checks: Sequence[SongCheck], errata: Sequence[Erratum] = ()) -> str:
     """Return the table of all songs and, below it, one line for each finding and known fault.
 
-    Such a line begins with ``broken`` for what makes a song unusable, ``remark`` for what a user
-    should know, and ``known`` for a fault of the data set that its users have reported: the
-    finding that it explains, or its description alone.
+    Such a line begins with ``broken`` for what makes a song unusable, ``fault`` for what spoils
+    training or scores, ``remark`` for what a user should know, and ``known`` for a fault of the
+    data set that its users have reported: the finding that it explains, or its description alone.
 
     Args:
         checks: what was found of each song.
@@ -32,12 +39,14 @@ def report(checks: Sequence[SongCheck], errata: Sequence[Erratum] = ()) -> str:
     lines = [*aligned([HEAD, *map(row, checks)]), "", LEGEND, ""]
     for check in checks:
         name = f"{check.song.subset}/{check.song.name}"
-        faults = [erratum for erratum in errata if erratum.song == check.song.name]
-        lines += [f"{mark(f, faults)}  {name}: {f.text}" for f in check.findings]
-        lines += [f"known   {name}: {erratum.what}" for erratum in faults]
-    broken = sum(is_broken(check) for check in checks)
-    remarked = sum(bool(check.findings) and not is_broken(check) for check in checks)
-    lines.append(f"{len(checks)} songs: {broken} broken, {remarked} more with remarks")
+        lines += [f"{mark(f, check, errata):6}  {name}: {f.text}" for f in check.findings]
+        known = [erratum.what for erratum in errata if erratum.song == check.song.name]
+        lines += [f"known   {name}: {what}" for what in known]
+    worst = Counter(worst_mark(check, errata) for check in checks)
+    lines.append(
+        f"{len(checks)} songs: {worst['broken']} broken, {worst['fault']} more with faults, "
+        f"{worst['remark']} more with remarks"
+    )
     return "\n".join(lines)
 
 
@@ -56,16 +65,19 @@ def row(check: SongCheck) -> tuple[str, ...]:
     )
 
 
-def mark(finding: Finding, faults: Sequence[Erratum]) -> str:
-    """Return the first word of a finding's line, given the known faults of its song."""
+def mark(finding: Finding, check: SongCheck, errata: Sequence[Erratum]) -> Mark:
+    """Return the first word of a finding's line."""
     if finding.is_broken:
         return "broken"
-    return "known " if any(fault.shows == finding.kind for fault in faults) else "remark"
+    if any(e.song == check.song.name and e.shows == finding.kind for e in errata):
+        return "known"
+    return "fault" if finding.kind in FAULTS else "remark"
 
 
-def is_broken(check: SongCheck) -> bool:
-    """Return whether the song cannot be used."""
-    return any(finding.is_broken for finding in check.findings)
+def worst_mark(check: SongCheck, errata: Sequence[Erratum]) -> Mark | None:
+    """Return the worst of the marks of a song's findings, or None if there is no finding."""
+    marks = {mark(finding, check, errata) for finding in check.findings}
+    return next((mark for mark in MARKS if mark in marks), None)
 
 
 def verdict(
@@ -73,23 +85,25 @@ def verdict(
 ) -> str | None:
     """Return why the data set does not pass, in one line that names songs, or None if it does.
 
+    Songs that are broken and songs with faults that are not known do not pass.
+
     Args:
         checks: what was found of each song.
         errata: the known faults of the data set's songs.
-        is_strict: whether a remark is a reason too, unless it is a known fault.
+        is_strict: whether a remark is a reason too.
     """
-    unfit = []
-    for check in checks:
-        faults = [erratum for erratum in errata if erratum.song == check.song.name]
-        marks = {mark(finding, faults) for finding in check.findings}
-        if "broken" in marks or (is_strict and "remark" in marks):
-            unfit.append(f"{check.song.subset}/{check.song.name}")
+    refused = MARKS[: 3 if is_strict else 2]
+    unfit = [
+        f"{check.song.subset}/{check.song.name}"
+        for check in checks
+        if worst_mark(check, errata) in refused
+    ]
     if not unfit:
         return None
     more = f" and {len(unfit) - NAMED} more" if len(unfit) > NAMED else ""
-    what = "are broken or have remarks" if is_strict else "are broken"
+    what = "broken, have faults or remarks" if is_strict else "broken or have faults"
     return (
-        f"{len(unfit)} of {len(checks)} songs {what}: {', '.join(unfit[:NAMED])}{more}; the list "
-        "above says what is wrong: mend, replace or remove these songs and make the "
-        "dataset.json again with 'mssbench data'"
+        f"{len(unfit)} of {len(checks)} songs are {what}: {', '.join(unfit[:NAMED])}{more}; the "
+        "list above says what is wrong: mend, replace or remove these songs and make the "
+        "dataset.json anew with 'mssbench data'"
     )

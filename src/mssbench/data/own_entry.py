@@ -38,7 +38,11 @@ SCHEMA: dict[str, Any] = {
                 "type": "object",
                 "additionalProperties": False,
                 "required": ["song", "what"],
-                "properties": {"song": TEXT, "what": TEXT, "shows": {"enum": ["sum"]}},
+                "properties": {
+                    "song": TEXT,
+                    "what": TEXT,
+                    "shows": {"enum": ["sum", "clipped", "silent"]},
+                },
             },
         },
     },

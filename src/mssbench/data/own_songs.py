@@ -1,16 +1,19 @@
 """Songs of a user's own: folders of audio files with any stem names."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from mssbench.data.songs import SUBSETS, Song, check_names
+from mssbench.data.songs import SUBSETS, Refuse, Song, check_names, raising
 from mssbench.errors import UserError
 
 SUFFIXES = (".wav", ".flac", ".aif", ".aiff", ".ogg", ".mp3")
 MIXTURE = "mixture"
 
 
-def find_own_songs(root: Path | str, sources: Sequence[str] = ()) -> list[Song]:
+def find_own_songs(
+    root: Path | str, sources: Sequence[str] = (), refuse: Refuse = raising
+) -> list[Song]:
     """Find the songs under ``root``, sorted by subset and name.
 
     The layout is ``train|test/<song>/<stem>.wav``, or another ending of `SUFFIXES`. A song may
@@ -21,10 +24,11 @@ def find_own_songs(root: Path | str, sources: Sequence[str] = ()) -> list[Song]:
         root: the folder.
         sources: the stems to use, in this order, beside the mixture; by default all that a song
             has, sorted, which must be the same for all songs.
+        refuse: gets each song that lacks a stem, has one twice, has files of different kinds or
+            has other stems than most; such a song is left out.
 
     Raises:
-        UserError: there is no song, a song lacks a stem or has others than the first one, one
-            stem or one name twice.
+        UserError: there is no song, one name twice, or see ``refuse``.
     """
     root = Path(root).absolute()
     folders = [
@@ -39,11 +43,15 @@ def find_own_songs(root: Path | str, sources: Sequence[str] = ()) -> list[Song]:
             f"{root}: found no song; a song is a folder in {' or '.join(SUBSETS)} that holds an "
             "audio file for each stem"
         )
-    songs = [_song(folder, sources) for folder in folders]
-    for song in songs:
-        _check_like(song, songs[0])
-    check_names(songs)
-    return songs
+    songs = []
+    for folder in folders:
+        try:
+            songs.append(_song(folder, sources))
+        except UserError as error:
+            refuse(Song(folder.name, folder.parent.name, folder), str(error))
+    alike = _alike(songs, refuse)
+    check_names(alike)
+    return alike
 
 
 def _song(folder: Path, sources: Sequence[str]) -> Song:
@@ -80,13 +88,25 @@ def _song(folder: Path, sources: Sequence[str]) -> Song:
     return Song(folder.name, folder.parent.name, folder, stems, used[0].suffix, is_summed)
 
 
-def _check_like(song: Song, first: Song) -> None:
-    lacks = [name for name in first.stems if name not in song.stems]
-    more = [name for name in song.stems if name not in first.stems]
-    if lacks or more:
-        told = [f"lacks {', '.join(lacks)}"] if lacks else []
-        told += [f"has {', '.join(more)}"] if more else []
-        raise UserError(
-            f"{song.path}: other stems than {first.path}: it {' and '.join(told)}; give all songs "
-            "the same, or list the stems to use in the data set's entry"
-        )
+def _alike(songs: Sequence[Song], refuse: Refuse) -> list[Song]:
+    """Return the songs that have the stems that most have; the others are refused."""
+    most = Counter(song.stems for song in songs).most_common(1)
+    usual = next((song for song in songs if song.stems == most[0][0]), None)
+    alike = []
+    for song in songs:
+        if usual is None or set(song.stems) == set(usual.stems):
+            alike.append(song)
+        else:
+            refuse(song, _difference(song, usual))
+    return alike
+
+
+def _difference(song: Song, usual: Song) -> str:
+    lacks = [name for name in usual.stems if name not in song.stems]
+    more = [name for name in song.stems if name not in usual.stems]
+    told = [f"lacks {', '.join(lacks)}"] if lacks else []
+    told += [f"has {', '.join(more)}"] if more else []
+    return (
+        f"{song.path}: other stems than {usual.path}: it {' and '.join(told)}; give all songs "
+        "the same, or list the stems to use in the data set's entry"
+    )

@@ -3,9 +3,8 @@
 Folders with stems of any names are found by `mssbench.data.own_songs`.
 """
 
-import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -73,7 +72,20 @@ class Song:
         )
 
 
-def find_songs(root: Path | str) -> list[Song]:
+Refuse = Callable[[Song, str], None]
+"""Gets a song at fault, and one line that says what is wrong with it."""
+
+
+def raising(song: Song, fault: str) -> None:
+    """Refuse a song at fault, and the whole data set with it.
+
+    Raises:
+        UserError: always, with ``fault``.
+    """
+    raise UserError(fault)
+
+
+def find_songs(root: Path | str, refuse: Refuse = raising) -> list[Song]:
     """Find the songs under ``root``, sorted by subset and name.
 
     Three layouts are known: MUSDB18's ``train|test/<name>.stem.mp4``, MUSDB18-HQ's
@@ -83,9 +95,13 @@ def find_songs(root: Path | str) -> list[Song]:
     of it that has them, as DSD100's archive does. Hidden files and files of other kinds (a
     README) are passed over.
 
+    Args:
+        root: the folder.
+        refuse: gets each song that lacks a stem; such a song is among those returned.
+
     Raises:
-        UserError: no folder of a subset, one without a song, a song that lacks a stem, two
-            layouts at once, or one name twice.
+        UserError: no folder of a subset, one without a song, two layouts at once, one name
+            twice, or see ``refuse``.
     """
     root = Path(root).absolute()
     subsets = [subset for subset in sorted(SUBSETS) if (root / subset).is_dir()]
@@ -98,13 +114,14 @@ def find_songs(root: Path | str) -> list[Song]:
         songs = [song for subset in subsets for song in _songs_of(root / subset)]
     elif home := dsd.find_home(root):
         songs = [Song(path.name, subset, path) for subset, path in dsd.mixture_folders(home)]
-        for song in songs:
-            _check_stems(song)
     else:
         raise UserError(
             f"{root}: found neither a train nor a test folder, nor {dsd.MIXTURES}; give the "
             "folder that holds them"
         )
+    for song in songs:
+        if not song.is_stem_mp4:
+            _check_stems(song, refuse)
     _check_one_layout(songs)
     check_names(songs)
     return songs
@@ -119,7 +136,6 @@ def _songs_of(folder: Path) -> list[Song]:
             songs.append(Song(path.name.removesuffix(STEM_MP4), folder.name, path))
         elif path.is_dir():
             songs.append(Song(path.name, folder.name, path))
-            _check_stems(songs[-1])
     if not songs:
         raise UserError(
             f"{folder}: no song in this folder; put {STEM_MP4} files or folders of WAV files "
@@ -128,13 +144,14 @@ def _songs_of(folder: Path) -> list[Song]:
     return sorted(songs, key=lambda song: song.name)
 
 
-def _check_stems(song: Song) -> None:
+def _check_stems(song: Song, refuse: Refuse) -> None:
     home = song.path.parents[2] if song.is_dsd else song.path
     missing = [str(file.relative_to(home)) for file in song.files if not file.is_file()]
     if missing:
-        raise UserError(
+        refuse(
+            song,
             f"{song.path}: this song has no {', '.join(missing)}; a song needs "
-            f"{', '.join(f'{stem}.wav' for stem in STEMS)}"
+            f"{', '.join(f'{stem}.wav' for stem in STEMS)}",
         )
 
 
@@ -161,29 +178,6 @@ def check_names(songs: Iterable[Song]) -> None:
                 "a song may appear only once in a data set"
             )
         seen[song.name] = song
-
-
-def dataset_digest(root: Path | str, songs: Sequence[Song]) -> str:
-    """Return a SHA-256 (hex) that changes when a song or one of its files changes.
-
-    It covers each song's name and subset and each file's name relative to ``root``, size (bytes)
-    and time of change (ns), and reads no audio.
-
-    Raises:
-        UserError: a file is missing.
-    """
-    root = Path(root).absolute()
-    digest = hashlib.sha256()
-    for song in sorted(songs, key=lambda song: (song.subset, song.name)):
-        lines: list[list[str | int]] = [[song.name, song.subset]]
-        for file in song.files:
-            if not file.is_file():
-                raise UserError(f"{file}: no such file; put it back or make the data set again")
-            state = file.stat()
-            name = file.relative_to(root).as_posix()
-            lines.append([name, state.st_size, state.st_mtime_ns])
-        digest.update(json.dumps(lines).encode())
-    return digest.hexdigest()
 
 
 @dataclass(frozen=True)
