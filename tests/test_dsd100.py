@@ -1,4 +1,5 @@
 import hashlib
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -285,6 +286,26 @@ def test_when_an_archive_is_gone_the_message_offers_to_link_a_copy(tmp_path, ser
     with pytest.raises(UserError) as error:
         data.download(entry_of(address, "0" * 32), tmp_path / "root")
     assert "link" not in str(error.value)
+
+
+def test_without_a_copy_of_dsd100_or_msd100_the_songs_of_musdb18hq_are_offered(
+    tmp_path, server, capsys
+):
+    rebuild = "mssbench data link dsd100-from-musdb18hq PATH"
+    address, _ = server
+    gone = (replace(CATALOGUE["dsd100"].archives[0], url=f"{address}/gone.zip"),)
+    for entry in (replace(CATALOGUE["dsd100"], archives=gone), CATALOGUE["msd100"]):
+        with pytest.raises(UserError) as error:
+            data.download(entry, tmp_path / "root")
+        assert f"mssbench data link {entry.name} PATH; or, with a copy of MUSDB18-HQ" in str(
+            error.value
+        )
+        assert str(error.value).endswith(rebuild)
+        assert "\n" not in str(error.value)
+        assert CATALOGUE[entry.rebuilt_by].select
+    mssbench_data("list")
+    ways = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  get:")]
+    assert sum(rebuild in way for way in ways) == 3
 
 
 def test_an_archive_with_a_folder_on_top_is_downloaded(tmp_path, root, server):

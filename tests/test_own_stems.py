@@ -1,6 +1,7 @@
 import hashlib
 import json
 import logging
+import shlex
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import nn
 
 from mssbench import cli
 from mssbench.commands import data
+from mssbench.commands import stretch as stretch_command
 from mssbench.data.own_entry import find_entry, read_entry
 from mssbench.data.reader import read_song
 from mssbench.data.rendition import Rendition, prepare
@@ -18,7 +20,11 @@ from mssbench.data.songs import STEMS, Dataset
 from mssbench.errors import UserError
 from mssbench.models.base import Separator
 from mssbench.models.registry import MODELS
+from mssbench.run_checks import check_training
+from mssbench.run_parts import stretch_options
 from mssbench.separation import SeparationConfig, separate_song
+from mssbench.stretching.config import StretchingConfig
+from mssbench.stretching.need import needed_bytes
 from mssbench.stretching.offline import stretch_songs
 from mssbench.stretching.tempos import Tempos
 from mssbench.tracking.excerpt import write_excerpt
@@ -205,6 +211,56 @@ def test_tempo_copies_have_the_stems(rendition, tmp_path):
     stems = stretched.audio(copies[0])
     assert len(stems) == 3
     np.testing.assert_allclose(stems[0], stems[1] + stems[2], atol=1e-6)
+
+
+def test_any_stem_may_keep_its_pitch_and_one_that_is_not_there_is_named(rendition, tmp_path):
+    manifest, out = rendition.folder / "manifest.json", tmp_path / "stretched" / "manifest.json"
+    words = ["stretch", "--rendition", str(manifest), "--out", str(out), "--semitones", "2"]
+
+    def run(kept):
+        stretch_command.run(cli.parse([*words, "--keep", kept]))
+
+    with pytest.raises(UserError, match="--keep: found 'drums'; the songs have piano, violin"):
+        run("drums")
+    assert not out.parent.exists()
+    run("piano")
+    made = Rendition.open(out)
+    copy = next(song for song in made.songs if song.origin)
+    stems, original = made.audio(copy), rendition.audio(rendition.by_name(copy.origin))
+    np.testing.assert_allclose(stems[1], original[1], atol=1e-6)
+    assert np.abs(stems[2] - original[2]).max() > 0.1
+    with pytest.raises(UserError, match="keep: found 'bass'"):
+        stretch_songs(rendition, tmp_path / "other", Tempos((1.25,)), keep=("bass",))
+
+
+def test_the_need_of_a_stretching_counts_the_stems_that_there_are(rendition, tmp_path):
+    made = stretch_songs(rendition, tmp_path / "stretched", Tempos((0.8,)))
+    sizes = [(made.folder / song.file).stat().st_size for song in made.songs if song.origin]
+    manifest = rendition.folder / "manifest.json"
+    assert needed_bytes(manifest, StretchingConfig(factors=(0.8,))) == sum(sizes)
+
+
+def test_a_study_names_the_stem_that_an_entry_does_not_list():
+    config = {
+        "dataset": {"name": "duo", "stems": ["piano", "violin"]},
+        "rendition": {"rate": RATE, "channels": "mono"},
+        "split": {"kind": "all"},
+        "model": {"name": "wave_u_net", "params": {}},
+        "training": configuration().resolved["training"],
+        "seed": 0,
+        "stretching": {"semitones": [1], "keep": ["piano"]},
+    }
+    check_training("one", config)
+    config["stretching"]["keep"] = ["drums"]
+    with pytest.raises(UserError, match=r"'one': stretching\.keep: found 'drums'; .*piano, violin"):
+        check_training("one", config)
+    # Of a data set without such a list the songs themselves tell.
+    check_training("one", config | {"dataset": {"name": "duo"}})
+
+
+def test_a_stem_with_a_space_is_one_word_of_the_command():
+    options = stretch_options({"stretching": {"semitones": [1, 2], "keep": ["lead vocals"]}})
+    assert shlex.split(options) == ["--semitones", "1", "2", "--keep", "lead vocals"]
 
 
 class Gains(Separator):

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from mssbench.data.catalogue import CATALOGUE
 from mssbench.data.splits import check_split
 from mssbench.errors import UserError
 from mssbench.models.declared import declared
 from mssbench.models.registry import SEPARATORS
 from mssbench.scoring.protocol import Protocol
 from mssbench.scoring.protocols import laid_over
+from mssbench.stretching.config import check_kept
 from mssbench.study import Config
 from mssbench.training.config import TrainingConfig
 
@@ -29,8 +31,13 @@ def check_training(name: str, config: Config) -> None:
         UserError: naming the experiment and the key.
     """
     with naming(name):
-        TrainingConfig.from_dict(config)
-        check_split(config["split"], config["dataset"]["name"])
+        read, dataset = TrainingConfig.from_dict(config), config["dataset"]
+        check_split(config["split"], dataset["name"])
+        known = CATALOGUE.get(dataset["name"])
+        # The stems of a data set of one's own are known where its entry lists them.
+        sources = dataset.get("stems") or (known.sources if known else ())
+        if read.stretching and sources:
+            check_kept(read.stretching.keep, sources, "stretching.keep")
 
 
 def scored(name: str, scoring: Config) -> Config:

@@ -1,5 +1,7 @@
 """The parts of a run's configuration, and what jobs are told of them."""
 
+import shlex
+
 from mssbench.errors import UserError
 from mssbench.panning.fan import Fan
 from mssbench.study import Config
@@ -43,12 +45,13 @@ def rendition_name(rendition: Config) -> str:
 
 
 def stretch_options(config: Config) -> str:
-    """Return a run's ``stretching`` as options of ``mssbench stretch``."""
+    """Return a run's ``stretching`` as options of ``mssbench stretch``, quoted for a shell."""
     given = {key: value for key, value in config[STRETCHING].items() if value not in (None, [])}
-    return " ".join(
-        f"--{key} {' '.join(map(str, value)) if isinstance(value, list) else value}"
+    words = {
+        key: [str(word) for word in (value if isinstance(value, list) else [value])]
         for key, value in given.items()
-    )
+    }
+    return " ".join(f"--{key} {shlex.join(words)}" for key, words in words.items())
 
 
 def pan_options(config: Config) -> str:

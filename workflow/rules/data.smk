@@ -89,7 +89,8 @@ rule rendition:
         "../../envs/environment.yaml"
     threads: 8
     resources:
-        mem_mb=memory(8000),
+        # Of a song of four minutes in stereo at 44.1 kHz.
+        mem_mb=memory_of_workers(1500),
         runtime=240,
     params:
         rate=lambda wildcards: wildcards.rendition.split("-")[0],
@@ -148,7 +149,8 @@ rule stretched_rendition:
         "../../envs/environment.yaml"
     threads: 8
     resources:
-        mem_mb=memory(8000),
+        # Of a song of four minutes in stereo at 44.1 kHz, at half its tempo.
+        mem_mb=memory_of_workers(2500),
         runtime=240,
     params:
         options=lambda wildcards: stretch_options(TRAINED[wildcards.trained].config),

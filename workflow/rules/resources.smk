@@ -46,6 +46,11 @@ def memory(megabytes):
     return lambda wildcards, attempt: megabytes * min(attempt, 4)
 
 
+def memory_of_workers(megabytes):
+    """Return a resource function that asks for so much for each thread, a process a song; as `memory`."""
+    return lambda wildcards, attempt, threads: megabytes * threads * min(attempt, 4)
+
+
 def scoring_processes(wildcards):
     """Return how many songs a job scores at once. The short songs of a demo take no second each."""
     return 1 if SCALE == "demo" else 8

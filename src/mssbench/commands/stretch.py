@@ -6,9 +6,8 @@ from dataclasses import fields
 from pathlib import Path
 
 from mssbench.commands.options import positive
-from mssbench.data.songs import STEMS
 from mssbench.errors import UserError
-from mssbench.stretching.config import StretchingConfig
+from mssbench.stretching.config import StretchingConfig, check_kept
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="pitches, equally likely at every tempo; above 0 is higher (default: 0)",
     )
     parser.add_argument(
-        "--keep", choices=STEMS[1:], nargs="+", default=[], help="sources that keep their pitch"
+        "--keep",
+        nargs="+",
+        default=[],
+        metavar="SOURCE",
+        help="sources of the rendition that keep their pitch, such as drums",
     )
     parser.add_argument(
         "--copies",
@@ -48,7 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="draw so many different factors a song (default: all factors)",
     )
     parser.add_argument("--seed", type=int, default=0, help="decides the draw (default: 0)")
-    parser.add_argument("--workers", type=positive, default=1, help="parallel processes")
+    parser.add_argument(
+        "--workers",
+        type=positive,
+        default=1,
+        help="parallel processes; each takes about 2300 MB for a song of four minutes in stereo at "
+        "44.1 kHz at half its tempo, and more the slower it is (default: 1)",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -71,6 +80,7 @@ def run(args: argparse.Namespace) -> None:
     except UserError as error:
         raise UserError(f"--{error}") from None
     rendition = Rendition.open(args.rendition)
+    check_kept(config.keep, rendition.stems[1:], "--keep")
     made = stretch_songs(
         rendition,
         args.out.parent,

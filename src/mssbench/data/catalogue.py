@@ -77,6 +77,7 @@ class Entry:
         availability: why its archive may not be had, or cannot be; empty where nothing is known
             to stand in the way.
         errata: what is known to be wrong with single songs.
+        rebuilt_by: the name of the entry that finds its songs in a copy of MUSDB18-HQ.
         is_rendered: whether its audio is computed here.
         sources: the stems of a song beside the mixture; empty where its files tell.
         select: chooses among the songs found and assigns their subsets; None takes all as they
@@ -94,6 +95,7 @@ class Entry:
     note: str = ""
     availability: str = ""
     errata: tuple[Erratum, ...] = ()
+    rebuilt_by: str | None = None
     is_rendered: bool = False
     sources: tuple[str, ...] = SOURCES
     select: Callable[[Sequence[Song]], list[Song]] | None = None
@@ -204,6 +206,7 @@ ENTRIES = (
         note="Dev is train, Test is test; MUSDB18 holds the same songs, assigned to train and test "
         "in another way: a model trained on one must not be tested on the other",
         availability="the archive may be gone from its only known address, liutkus.net",
+        rebuilt_by="dsd100-from-musdb18hq",
     ),
     Entry(
         name="dsd100-from-musdb18hq",
@@ -229,6 +232,7 @@ ENTRIES = (
         note="DSD100's songs with mixtures that are sums of their sources; Dev is train, Test is "
         "test; a mono source fills both channels of its stereo mixture, at the gain of its file",
         availability="no address of its archive, and no checksum, could be confirmed",
+        rebuilt_by="dsd100-from-musdb18hq",
     ),
 )
 

@@ -50,5 +50,11 @@ def how_to_get(known: Entry) -> str:
 
 
 def linking(known: Entry) -> str:
-    """Return the command that uses a copy of a data set."""
-    return f"mssbench data link {known.file or known.name} PATH"
+    """Return the command that uses a copy of a data set, and the one that does without a copy."""
+    link = f"mssbench data link {known.file or known.name} PATH"
+    if not known.rebuilt_by:
+        return link
+    return (
+        f"{link}; or, with a copy of MUSDB18-HQ, which holds the same songs: "
+        f"mssbench data link {known.rebuilt_by} PATH"
+    )

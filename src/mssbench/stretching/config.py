@@ -1,13 +1,12 @@
 """The stretching that an experiment may ask for, checked before any job starts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from mssbench.errors import UserError
 from mssbench.stretching.tempos import KNOWN, Tempos
 from mssbench.training.structure import Minimum
-
-Source = Literal["drums", "bass", "other", "vocals"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class StretchingConfig:
     factors: tuple[float, ...] | None = None
     probabilities: tuple[float, ...] | None = None
     semitones: tuple[int, ...] | None = None
-    keep: tuple[Source, ...] = ()
+    keep: tuple[str, ...] = ()
     copies: Annotated[int, Minimum(1)] | None = None
     seed: Annotated[int, Minimum(0)] = 0
 
@@ -57,3 +56,19 @@ class StretchingConfig:
         if self.copies is not None:
             made.check_copies(self.copies)
         return made
+
+
+def check_kept(keep: Sequence[str], sources: Sequence[str], key: str = "keep") -> None:
+    """Check that songs have the sources that are to keep their pitch.
+
+    Args:
+        keep: the names of those sources.
+        sources: the names of all sources that the songs have.
+        key: what the message begins with.
+
+    Raises:
+        UserError: a name is not among them.
+    """
+    for name in keep:
+        if name not in sources:
+            raise UserError(f"{key}: found {name!r}; the songs have {', '.join(sources)}")

@@ -20,7 +20,11 @@ def needed_bytes(manifest: Path | str, config: StretchingConfig) -> int:
     """
     read, tempos = json.loads(Path(manifest).read_text(encoding="utf-8")), config.tempos()
     return sum(
-        array_bytes(stretched_length(song["samples"], change.factor), read["channels"])
+        array_bytes(
+            stretched_length(song["samples"], change.factor),
+            read["channels"],
+            stems=len(read["stems"]),
+        )
         for song in read["songs"]
         if song["subset"] == "train"
         for change in tempos.drawn(song["name"], config.copies, config.seed)
