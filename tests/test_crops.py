@@ -13,6 +13,8 @@ from mssbench.training.voiced import voiced_segments
 
 LENGTHS = {"a": 500, "b": 230, "c": 70}
 RANDOM = RandomCropsConfig("random", samples=100, steps_per_epoch=5)
+BY_SONG = RandomCropsConfig("random", samples=100, steps_per_epoch=5, draw="songs")
+OVERLAPPING = WindowCropsConfig("windows", samples=100, stride=30)
 WINDOWS = WindowCropsConfig("windows", samples=100)
 
 
@@ -35,7 +37,7 @@ def windows_of_epoch(made, epoch):
     return torch.cat([made.batch(n) for n in range(epoch * steps, (epoch + 1) * steps)])
 
 
-@pytest.mark.parametrize("config", [RANDOM, WINDOWS])
+@pytest.mark.parametrize("config", [RANDOM, BY_SONG, WINDOWS, OVERLAPPING])
 def test_a_batch_depends_on_seed_and_number_alone(rendition, config):
     in_order = [crops(rendition, config).batch(n) for n in range(12)]
     backwards = crops(rendition, config)
@@ -80,6 +82,39 @@ def test_songs_are_drawn_by_their_length(make_rendition):
     drawn = crops(rendition, config, batch_size=6000).batch(0)[:, 0, 0, 0].long()
     # Four standard deviations of a share of 6000 draws.
     assert torch.bincount(drawn)[1:] / 6000 == pytest.approx([1 / 6, 2 / 6, 3 / 6], abs=0.025)
+
+
+def test_songs_may_be_drawn_alike_whatever_their_length(make_rendition):
+    arrays = {name: np.full((5, 1, n), n) for name, n in {"a": 30, "b": 2, "c": 1}.items()}
+    config = RandomCropsConfig("random", samples=1, steps_per_epoch=1, draw="songs")
+    drawn = crops(make_rendition(arrays), config, batch_size=6000).batch(0)[:, 0, 0, 0].long()
+    shares = torch.bincount(drawn)[[30, 2, 1]] / 6000
+    assert shares == pytest.approx([1 / 3] * 3, abs=0.025)
+
+
+def test_within_a_drawn_song_every_place_is_equally_likely(rendition):
+    firsts = crops(rendition, BY_SONG, batch_size=20000).batch(0)[:, 0, 0, 0]
+    starts = firsts[(firsts > 1000) & (firsts < 2000)].long() - 1001
+    counts = torch.bincount(starts, minlength=131)
+    assert len(counts) == 131
+    expected = len(starts) / 131
+    assert ((counts - expected) ** 2 / expected).sum() < 131 + 5 * (2 * 131) ** 0.5
+
+
+@pytest.mark.parametrize(
+    ("stride", "starts"),
+    [
+        (None, {1: [0, 100, 200, 300, 400], 2: [0, 100, 200], 3: [0]}),
+        (100, {1: [0, 100, 200, 300, 400], 2: [0, 100, 200], 3: [0]}),
+        (60, {1: [0, 60, 120, 180, 240, 300, 360, 420], 2: [0, 60, 120, 180], 3: [0]}),
+        (130, {1: [0, 130, 260, 390], 2: [0, 130], 3: [0]}),
+        (300, {1: [0, 300], 2: [0], 3: [0]}),
+    ],
+)
+def test_windows_begin_at_each_stride_until_one_reaches_the_end(rendition, stride, starts):
+    config = WindowCropsConfig("windows", samples=100, stride=stride)
+    heard = windows_of_epoch(crops(rendition, config), 1)[:, 0, 0, 0].long().tolist()
+    assert sorted(heard) == [1000 * (song - 1) + 1 + s for song in starts for s in starts[song]]
 
 
 def test_a_song_shorter_than_the_crop_ends_in_zeros(rendition):
@@ -206,6 +241,24 @@ def test_voiced_crops_lie_in_voiced_segments_and_all_places_are_equally_likely(m
         # Both ends of the phrase are reached, but for a hundredth of the places.
         assert firsts.min() - start < 0.01 * places + 5
         assert start + places - firsts.max() < 0.01 * places + 5
+
+
+def test_voiced_crops_of_songs_drawn_alike_take_song_segment_and_place_in_turn(make_rendition):
+    songs = {"a": singing([0.5, 0.1, 1.0]), "b": singing([0.25], loud=0.3), "c": 0 * singing([0.5])}
+    config = RandomCropsConfig("random", **VOICED, voiced_share=1.0, draw="songs")
+    batch = crops(make_rendition(songs), config, batch_size=6000).batch(0)
+    voices, firsts = batch[:, 4, 0], batch[:, 0, 0, 0]
+    assert torch.equal(voices, voices[:, :1].expand_as(voices))
+    # Of one song the phrases of 4000 and 8000 samples alike, of the other the one of 2000.
+    for loud, start, places, share in (
+        (1, 8000, 3001, 1 / 4),
+        (1, 28800, 7001, 1 / 4),
+        (0.3, 8000, 1001, 1 / 2),
+    ):
+        of_song = firsts[(voices[:, 0] - loud).abs() < 1e-6]
+        inside = of_song[(of_song >= start) & (of_song < start + places)]
+        assert len(inside) / 6000 == pytest.approx(share, abs=0.03)
+        assert (inside - start).mean() == pytest.approx(places / 2, rel=0.05)
 
 
 def test_the_voiced_share_is_the_share_of_crops_that_are_moved_there(make_rendition):

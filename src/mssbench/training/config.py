@@ -54,24 +54,30 @@ class RandomCropsConfig:
         steps_per_epoch: batches between two validations.
         voiced_share: probability that a crop is cut from where somebody sings all the time, as
             `mssbench.training.voiced` finds it; the others may lie anywhere.
+        draw: what is equally likely: each of the ``seconds`` of music, so that long songs are
+            heard more, or each of the ``songs``.
     """
 
     kind: Literal["random"]
     samples: Count
     steps_per_epoch: Count
     voiced_share: Annotated[float, Minimum(0), Maximum(1)] = 0.0
+    draw: Literal["seconds", "songs"] = "seconds"
 
 
 @dataclass(frozen=True)
 class WindowCropsConfig:
-    """All consecutive windows, shuffled anew each epoch.
+    """All windows at equal distances, shuffled anew each epoch.
 
     Attributes:
         samples: length of a window in samples.
+        stride: from the beginning of a window to that of the next (samples); None for windows that
+            follow one another without overlap.
     """
 
     kind: Literal["windows"]
     samples: Count
+    stride: Count | None = None
 
 
 CropsConfig = RandomCropsConfig | WindowCropsConfig

@@ -128,7 +128,10 @@ class Crops(ABC):
 
 
 class RandomCrops(Crops):
-    """Crops at random places; each second of music is equally likely, whatever its song.
+    """Crops at random places.
+
+    By default each second of music is equally likely, whatever its song. Or each song is, and in
+    it each place.
 
     Args:
         rendition: holds the audio.
@@ -136,6 +139,7 @@ class RandomCrops(Crops):
         samples: length of a crop in samples.
         batch_size: crops in a batch.
         voiced_share: probability that a crop lies in a voiced segment.
+        by_song: whether songs are equally likely instead of seconds.
         steps_per_epoch: batches in an epoch.
         seed: chooses the places.
         changes: see `Crops`.
@@ -152,12 +156,14 @@ class RandomCrops(Crops):
         batch_size: int,
         *,
         voiced_share: float = 0.0,
+        by_song: bool = False,
         steps_per_epoch: int,
         seed: int,
         **changes: Unpack[Changes],
     ) -> None:
         super().__init__(rendition, songs, samples, batch_size, **changes)
         self.steps_per_epoch, self.seed, self.voiced_share = steps_per_epoch, seed, voiced_share
+        self.by_song = by_song
         self._ends = self._lengths.cumsum()
         self._places_in = np.maximum(self._lengths - self.length, 0) + 1
         if voiced_share:
@@ -166,19 +172,24 @@ class RandomCrops(Crops):
     def places(self, n: int) -> tuple[Indices, Indices]:
         """Return the song numbers and first samples of the ``n``-th batch's crops."""
         random = generator(self.seed, n)
-        drawn = random.integers(self._ends[-1], size=self.batch_size)
-        songs = np.searchsorted(self._ends, drawn, side="right")
+        if self.by_song:
+            songs = random.integers(len(self._ends), size=self.batch_size)
+        else:
+            drawn = random.integers(self._ends[-1], size=self.batch_size)
+            songs = np.searchsorted(self._ends, drawn, side="right")
         starts = random.integers(self._places_in[songs])
         if self.voiced_share:
             chosen = random.random(self.batch_size) < self.voiced_share
-            songs[chosen], starts[chosen] = self._voiced.draw(random, int(chosen.sum()))
+            draw = self._voiced.draw_by_song if self.by_song else self._voiced.draw
+            songs[chosen], starts[chosen] = draw(random, int(chosen.sum()))
         return songs, starts
 
 
 class WindowCrops(Crops):
-    """All consecutive, non-overlapping windows of the songs, each once an epoch.
+    """Windows of the songs at equal distances, each once an epoch.
 
-    A song's last window is filled with zeros; an epoch's last batch holds what is left.
+    By default they follow one another without overlap. A song has as many as it takes to reach its
+    end, where the last one is filled with zeros; an epoch's last batch holds what is left.
 
     Args:
         rendition: holds the audio.
@@ -186,6 +197,7 @@ class WindowCrops(Crops):
         samples: length of a window in samples.
         batch_size: windows in a batch.
         seed: chooses each epoch's order; None keeps the songs' own.
+        stride: from the beginning of a window to that of the next (samples); None for ``samples``.
         changes: see `Crops`; with a margin, windows reach into the next ones.
     """
 
@@ -196,12 +208,17 @@ class WindowCrops(Crops):
         samples: int,
         batch_size: int,
         seed: int | None = None,
+        *,
+        stride: int | None = None,
         **changes: Unpack[Changes],
     ) -> None:
         super().__init__(rendition, songs, samples, batch_size, **changes)
-        windows = -(-self._lengths // samples)
+        stride = stride or samples
+        reaching = 1 - -np.maximum(self._lengths - samples, 0) // stride
+        # Of a stride longer than a window, none begins behind the end of its song.
+        windows = np.minimum(reaching, -(-self._lengths // stride))
         self._songs = np.repeat(np.arange(len(windows)), windows)
-        self._starts = np.concatenate([np.arange(count) * samples for count in windows])
+        self._starts = np.concatenate([np.arange(count) * stride for count in windows])
         self.seed = seed
         self.steps_per_epoch = -(-len(self._songs) // batch_size)
         self._shuffled = -1, np.arange(len(self._songs))
@@ -234,8 +251,11 @@ def make_crops(
             config.samples,
             batch_size,
             voiced_share=config.voiced_share,
+            by_song=config.draw == "songs",
             steps_per_epoch=config.steps_per_epoch,
             seed=seed,
             **changes,
         )
-    return WindowCrops(rendition, songs, config.samples, batch_size, seed, **changes)
+    return WindowCrops(
+        rendition, songs, config.samples, batch_size, seed, stride=config.stride, **changes
+    )

@@ -41,7 +41,7 @@ def voiced_segments(vocals: np.ndarray, chunk: int) -> Indices:
 
 
 class VoicedPlaces:
-    """Places of crops that lie wholly within voiced segments; all of them are equally likely.
+    """Places of crops that lie wholly within voiced segments.
 
     Args:
         songs: stems of each, (stems, channels, samples), as stored; may be mapped files.
@@ -81,8 +81,21 @@ class VoicedPlaces:
         self.ends = counts.cumsum()
 
     def draw(self, random: np.random.Generator, count: int) -> tuple[Indices, Indices]:
-        """Return the song numbers and first samples of ``count`` crops."""
+        """Return the song numbers and first samples of ``count`` crops; all are equally likely."""
         drawn = random.integers(self.ends[-1], size=count)
         segments = np.searchsorted(self.ends, drawn, side="right")
         places = drawn - np.concatenate([[0], self.ends])[segments]
         return self.songs[segments], self.starts[segments] + places
+
+    def draw_by_song(self, random: np.random.Generator, count: int) -> tuple[Indices, Indices]:
+        """Return the song numbers and first samples of ``count`` crops, song by song.
+
+        As the training of Wavenet for music source separation draws them: a song, one of its
+        segments, and a place in that, each with equal chances. Songs and segments too short for a
+        crop are drawn again there, and passed over here.
+        """
+        _, first, segments = np.unique(self.songs, return_index=True, return_counts=True)
+        drawn = random.integers(len(first), size=count)
+        chosen = first[drawn] + random.integers(segments[drawn])
+        places = np.diff(self.ends, prepend=0)
+        return self.songs[chosen], self.starts[chosen] + random.integers(places[chosen])
