@@ -15,6 +15,7 @@ from mssbench.overlap_add import OverlapAdd
 from mssbench.post_processing.chain import post_processed
 from mssbench.post_processing.shifts import Read, delays, shift_averaged
 from mssbench.separation_config import SeparationConfig
+from mssbench.separation_cut import Cut, cut_song
 
 Estimates = dict[str, np.ndarray]
 """Target -> waveform (channels, samples), float32."""
@@ -161,19 +162,19 @@ def segmentwise(
     and Maragos, EUSIPCO 2021). Its script leaves what fills no whole segment silent; here zeros
     complete the last segment and its output is cut. Overlapping ones are cross-faded. Around the
     song, a model that loses context hears zeros; context that is asked for ends with the song.
+    With such context, segments lie on the model's grid; see `mssbench.separation_cut`.
     """
-    length = output_length(model, config)
-    hop = max(1, round(length * (1 - config.overlap)))
-    if config.context:
-        # Segments on one grid: a model that decimates keeps the same samples of each.
-        hop = max(model.multiple, hop // model.multiple * model.multiple)
+    cut = cut_song(model, samples, config)
+    hop, length = cut.hop, cut.kept
     count = 1 + max(0, math.ceil((samples - length) / hop))
     joined = OverlapAdd(length, hop)
     model.eval()
     begin = 0
     for first in range(0, count, batch):
         starts = range(first * hop, min(first + batch, count) * hop, hop)
-        outputs = infer(model, lambda a, b: read(a, b) / level, samples, starts, config)
+        outputs = infer(
+            model, lambda a, b: read(a, b) / level, samples, starts, cut, output=config.output
+        )
         pieces = [joined.add(level * output) for output in outputs]
         if starts[-1] + length >= samples:
             pieces.append(joined.rest())
@@ -182,42 +183,19 @@ def segmentwise(
         begin += block.shape[-1]
 
 
-def output_length(model: Separator, config: SeparationConfig) -> int:
-    """Return how many samples are kept of a segment's output.
-
-    Raises:
-        UserError: the segment or the context is no multiple of what the model takes, or all of
-            the segment is context.
-    """
-    name, multiple, segment = type(model).__name__, model.multiple, config.segment
-    for key, value in (("segment", segment), ("context", config.context)):
-        if value % multiple:
-            raise UserError(
-                f"separation.{key} is {value}; {name} takes multiples of {multiple} samples, such "
-                f"as {math.ceil(value / multiple) * multiple}"
-            )
-    lost = 2 * (model.context + config.context)
-    if segment <= lost:
-        raise UserError(
-            f"separation.segment is {segment}; {name} needs more than the {lost} samples "
-            "of context that it loses"
-        )
-    return segment - lost
-
-
 def infer(
-    model: Separator, read: Read, samples: int, starts: range, config: SeparationConfig
+    model: Separator, read: Read, samples: int, starts: range, cut: Cut, *, output: str
 ) -> Iterator[np.ndarray]:
-    """Yield the outputs (targets, channels, length) that are kept, which begin at ``starts``.
+    """Yield what is kept of an output, (targets, channels, length), beginning at ``starts``.
 
     A song of another number of channels than the model's is heard channel by channel, each one
     repeated in all of the model's channels, whose outputs are averaged.
     """
-    heard = [first_heard(model, start, samples, config) for start in starts]
-    stop = min(heard[-1] + config.segment, samples)
+    heard = [cut.first_heard(start) for start in starts]
+    stop = min(heard[-1] + cut.heard, samples)
     audio = read(max(heard[0], 0), stop)
-    audio = np.pad(audio, ((0, 0), (max(-heard[0], 0), heard[-1] + config.segment - stop)))
-    segments = [audio[:, first - heard[0] :][:, : config.segment] for first in heard]
+    audio = np.pad(audio, ((0, 0), (max(-heard[0], 0), heard[-1] + cut.heard - stop)))
+    segments = [audio[:, first - heard[0] :][:, : cut.heard] for first in heard]
     inputs = torch.from_numpy(np.stack(segments).astype(np.float32))
     channels = inputs.shape[1]
     apart = channels != model.channels
@@ -226,25 +204,14 @@ def infer(
     device = next(model.parameters(), inputs).device
     # Not around a yield: a suspended generator would leave its caller in inference mode.
     with torch.inference_mode():
-        outputs = model(inputs.to(device))[config.output]
+        outputs = model(inputs.to(device))[output]
     if apart:
         outputs = outputs.mean(dim=2).unflatten(0, (-1, channels)).transpose(1, 2)
-    length = output_length(model, config)
     # Behind the song there may be less output than is kept; it is cut with the song.
-    outputs = torch.nn.functional.pad(outputs.float(), (0, config.segment)).cpu()
-    for output, first, start in zip(outputs, heard, starts, strict=True):
+    outputs = torch.nn.functional.pad(outputs.float(), (0, cut.kept)).cpu()
+    for estimates, first, start in zip(outputs, heard, starts, strict=True):
         begin = start - first - model.context
-        yield output[..., begin : begin + length].numpy()
-
-
-def first_heard(model: Separator, start: int, samples: int, config: SeparationConfig) -> int:
-    """Return where the segment begins whose kept output begins at ``start``; may be below 0."""
-    first = start - model.context - config.context
-    if model.context or not config.context:
-        return first
-    # The segments at both ends lie within the song, padded to what the model takes.
-    last = math.ceil(max(0, samples - config.segment) / model.multiple) * model.multiple
-    return min(max(first, 0), last)
+        yield estimates[..., begin : begin + cut.kept].numpy()
 
 
 def targets_of(model: Model) -> tuple[str, ...]:

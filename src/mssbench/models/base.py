@@ -35,6 +35,10 @@ class Separator(nn.Module, ABC):
         channels: audio channels of the mixture and of every estimate.
         multiple: the mixture's length must be a multiple of this (samples).
         context: samples lost at each side of the output; 0 where it is as long as the input.
+        grid: delayed by so many samples, or by a multiple of that, a mixture has estimates that
+            are delayed alike, but for those near its ends.
+        reach: at most so many samples to each side of an estimate have a part in it, beside those
+            that are lost as context; None where it is all of the excerpt, however long.
         rate: the sample rate that it must be given (Hz); None where any will do.
         probes: the points of the network that a loss may look at.
         output_names: those of its outputs that are estimates, any of which may be kept.
@@ -47,6 +51,8 @@ class Separator(nn.Module, ABC):
     channels: int
     multiple: int = 1
     context: int = 0
+    grid: int = 1
+    reach: int | None = None
     rate: int | None = None
     probes: tuple[str, ...] = ("final",)
     output_names: tuple[str, ...] = ("final",)

@@ -14,7 +14,14 @@ from torch.nn.functional import one_hot, pad, relu
 
 from mssbench.models.base import Compared, Variant
 from mssbench.models.magnitudes import MagnitudeSeparator
-from mssbench.models.spectrogram_u_net import DROPOUT, EPSILON, UNet, check_bins, image_of
+from mssbench.models.spectrogram_u_net import (
+    DROPOUT,
+    EPSILON,
+    UNet,
+    check_bins,
+    frames_seen,
+    image_of,
+)
 
 # Keras keeps a share of 0.9 of its running statistics; torch's momentum is what is replaced.
 MOMENTUM = 0.1
@@ -108,6 +115,7 @@ class ConditionedUNet(MagnitudeSeparator):
         super().__init__(targets=targets, channels=1, n_fft=n_fft, hop=hop)
         check_bins(n_fft, levels)
         self.levels = levels
+        self.sees(frames_seen(levels), grid=2**levels)
         self.trained = trained
         self.network = UNet(
             levels=levels,

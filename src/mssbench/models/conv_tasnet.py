@@ -195,7 +195,9 @@ class ConvTasNet3x9(Separator):
         super().__init__()
         self.channels = channels
         self.masking = MaskingModule(channels=channels, N=N, L=L, B=B, H=H, P=P, X=X, R=R)
-        self.multiple = self.masking.hop
+        self.multiple = self.grid = self.masking.hop
+        # Both frames that a sample lies in reach a hop further.
+        self.reach = self.masking.hop * R * (2**X - 1) * (P // 2) + 2 * L
         self.apply(glorot_uniform)
 
     def filter_groups(self, rate: int) -> list[FilterGroup]:

@@ -147,6 +147,7 @@ class DeepConvSep(MagnitudeSeparator):
         if overlap >= T:
             raise ValueError(f"overlap is {overlap}; it must be below T, which is {T}")
         self.T, self.overlap = T, overlap
+        self.sees(T, grid=T - overlap)
         self.network = Autoencoder(
             N1=N1,
             N2=N2,

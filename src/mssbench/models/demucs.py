@@ -122,6 +122,10 @@ class Demucs(Separator):
         self.channels, self.targets = channels, targets
         self.K, self.S, self.standardise = K, S, standardise
         self.lost = kernel - 1
+        self.grid = S**L
+        if not lstm and not standardise:
+            below = sum(S**level for level in range(L))
+            self.reach = below * (2 * (K - 1) + S * (kernel - 1 if rewrite else 0))
         widths = [C * 2**level for level in range(L)]
         self.encoder = nn.ModuleList(
             nn.Sequential(

@@ -62,6 +62,7 @@ class DenseBlock(nn.Module):
 
     Attributes:
         outputs: channels of the output.
+        reach: frames to each side that an output depends on at most.
 
     Raises:
         ValueError: the compression is not above 0 and at most 1.
@@ -82,6 +83,7 @@ class DenseBlock(nn.Module):
             raise ValueError(f"compression is {compression}; it must be above 0 and at most 1")
         self.k = k
         self.keep_all = output == "all"
+        self.reach = L * (kernel[1] // 2)
         self.layers = nn.ModuleList(
             composite(k if layer else inputs, (L - layer) * k, kernel) for layer in range(L)
         )

@@ -68,15 +68,19 @@ class SingleScale(nn.Module):
 
     Attributes:
         outputs: channels of the output.
+        reach: frames to each side that an output depends on at most.
+        grid: frames by which a delayed input gives an output that is delayed alike.
     """
 
     def __init__(self, channels: int, width: int, blocks: int, growth: Growth) -> None:
         super().__init__()
         self.layers = nn.Sequential(SameConvolution(channels, width, growth.first_kernel))
         self.outputs = width
+        self.reach, self.grid = growth.first_kernel[1] // 2, 1
         for number in range(blocks):
             block = growth.block(self.outputs, first=number == 0)
             self.layers.append(block)
+            self.reach += block.reach
             self.outputs = block.outputs
 
     def forward(self, magnitudes: Tensor) -> Tensor:
@@ -100,33 +104,40 @@ class MultiScale(nn.Module):
 
     Attributes:
         outputs: channels of the output.
+        reach: as for `SingleScale`.
+        grid: as for `SingleScale`.
     """
 
     def __init__(self, channels: int, width: int, scales: int, growth: Growth) -> None:
         super().__init__()
-        self.multiple = 2**scales
+        self.grid = 2**scales
+        self.reach = growth.first_kernel[1] // 2
         self.first = SameConvolution(channels, width, growth.first_kernel)
         self.down, self.doubling, self.up = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
         widths = [width]
         for scale in range(scales):
             block = growth.block(widths[-1], first=scale == 0)
             self.down.append(block)
+            # Of pairs of this scale's frames one of the next is made, and two of that one.
+            self.reach += 2**scale * (block.reach + 1)
             widths.append(block.outputs)
         self.bottom = growth.block(widths[-1], bottom=True)
         self.outputs = self.bottom.outputs
-        for skipped in reversed(widths[1:]):
+        self.reach += self.grid * self.bottom.reach
+        for scale, skipped in reversed(list(enumerate(widths[1:]))):
             same = self.outputs
             self.doubling.append(
                 nn.Sequential(nn.BatchNorm2d(same), nn.ConvTranspose2d(same, same, 2, stride=2))
             )
             block = growth.block(same + skipped)
             self.up.append(block)
+            self.reach += 2**scale * (block.reach + 1)
             self.outputs = block.outputs
 
     def forward(self, magnitudes: Tensor) -> Tensor:
         """Map any number of bins and frames to ``outputs`` channels of as many."""
         bins, frames = magnitudes.shape[-2:]
-        whole = pad(magnitudes, (0, -frames % self.multiple, 0, -bins % self.multiple))
+        whole = pad(magnitudes, (0, -frames % self.grid, 0, -bins % self.grid))
         maps = self.first(whole)
         skips = []
         for down in self.down:
@@ -150,6 +161,8 @@ class MultiBand(nn.Module):
 
     Attributes:
         outputs: channels of the output, the bands' in front.
+        reach: as for `SingleScale`.
+        grid: as for `SingleScale`.
     """
 
     def __init__(
@@ -166,6 +179,8 @@ class MultiBand(nn.Module):
             for band in bands
         )
         self.outputs = width + full.outputs
+        self.reach = max(network.reach for network in (*bands, full))
+        self.grid = max(network.grid for network in (*bands, full))
 
     def forward(self, magnitudes: Tensor) -> Tensor:
         """Map any number of frames to ``outputs`` channels of as many."""

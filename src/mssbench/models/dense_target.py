@@ -63,6 +63,10 @@ class TargetNetwork(nn.Module):
         channels: audio channels.
         head: what follows the body.
         bins: if not None, each of so many bins is scaled at the input and at the output.
+
+    Attributes:
+        reach: frames to each side that an estimate depends on at most.
+        grid: frames by which a delayed mixture gives an estimate that is delayed alike.
     """
 
     def __init__(
@@ -83,6 +87,7 @@ class TargetNetwork(nn.Module):
             output=head.output,
             compression=head.compression,
         )
+        self.reach, self.grid = body.reach + self.block.reach, body.grid
         self.gated = head.gated
         self.convolution: nn.Module
         if head.gated:

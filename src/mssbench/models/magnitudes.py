@@ -47,8 +47,20 @@ class MagnitudeSeparator(Separator):
         self.targets = targets
         self.channels = channels
         self.n_fft, self.hop = n_fft, hop
+        self.grid = hop
         self.scale = scale
         self.register_buffer("window", window, persistent=False)
+
+    def sees(self, frames: int, *, grid: int = 1) -> None:
+        """State how much of a mixture the estimates of a frame depend on.
+
+        Args:
+            frames: at most so many to each side.
+            grid: frames by which magnitudes may be delayed for the estimates to be delayed alike.
+        """
+        # A sample lies in frames that reach half of one to each side, and so do theirs.
+        self.reach = self.n_fft + frames * self.hop
+        self.grid = grid * self.hop
 
     @abstractmethod
     def estimate(self, magnitudes: Tensor) -> Tensor:

@@ -13,11 +13,15 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from mssbench.models.base import Compared, Separator, Variant
-from mssbench.models.resnet_layers import ResidualBlock, decoder, encoder, truncated_normal
+from mssbench.models.resnet_layers import (
+    STRIDE,
+    ResidualBlock,
+    decoder,
+    encoder,
+    frames_seen,
+    truncated_normal,
+)
 from mssbench.models.spectrogram import spectrogram, waveform
-
-STRIDE = 4
-"""By how much the encoder shortens both axes."""
 
 SHORTEST = 2 * STRIDE
 """Frames that leave the latent space two, the fewest that can be reflected there."""
@@ -88,6 +92,9 @@ class ResNetLatent(Separator):
         self.targets, self.channels = targets, channels
         self.n_fft, self.hop = n_fft, hop
         self.mask_exponent = mask_exponent
+        self.grid = STRIDE * hop
+        if not batch_statistics:
+            self.reach = n_fft + hop * frames_seen(res_blocks)
         self.encoder = encoder(channels, nf, batch_statistics)
         self.separator = nn.Sequential(
             *(ResidualBlock(K, batch_statistics) for _ in range(res_blocks))

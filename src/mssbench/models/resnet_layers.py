@@ -8,6 +8,9 @@ from torch import Tensor, nn
 TAPS = 12
 """Bins that the filters of the encoder and of the decoder span."""
 
+STRIDE = 4
+"""By how much the encoder shortens both axes."""
+
 
 class ResidualBlock(nn.Module):
     """Two convolutions whose result is added to their input; nothing is rectified behind that."""
@@ -89,6 +92,17 @@ def decoder(inputs: int, audio: int, nf: int, batch_statistics: bool) -> nn.Sequ
         nn.ReLU(),
         nn.Conv2d(2 * audio, 2 * audio, 3, padding=1, bias=False),
     )
+
+
+def frames_seen(res_blocks: int) -> int:
+    """Return how many frames to each side an estimate depends on at most.
+
+    Args:
+        res_blocks: residual blocks between encoder and decoder.
+    """
+    encoded = 3 + 2 * (1 + 2)
+    decoded = STRIDE + STRIDE // 2 + 5 + 1
+    return encoded + 2 * STRIDE * res_blocks + decoded
 
 
 def truncated_normal(layer: nn.Module) -> None:

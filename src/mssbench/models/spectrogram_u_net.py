@@ -130,6 +130,15 @@ def check_bins(n_fft: int, levels: int) -> None:
         )
 
 
+def frames_seen(levels: int) -> int:
+    """Return how many frames to each side a U-Net's mask depends on at most.
+
+    On the way up, of a level's frame i those from 2 i - 1 to 2 i + 3 are made; on the way down it
+    is made of these. So the sums over the levels stay below 4 * 2^levels at both sides.
+    """
+    return 4 * 2**levels
+
+
 def image_of(magnitudes: Tensor, levels: int) -> Tensor:
     """Drop the topmost bin and continue the frames by silence to what the levels can halve.
 
@@ -175,6 +184,7 @@ class SpectrogramUNet(MagnitudeSeparator):
         super().__init__(targets=targets, channels=1, n_fft=n_fft, hop=hop)
         check_bins(n_fft, levels)
         self.levels = levels
+        self.sees(frames_seen(levels), grid=2**levels)
         self.networks = nn.ModuleList(
             UNet(
                 levels=levels,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from mssbench.models.dense_target import TargetNetwork
 from mssbench.models.magnitudes import MagnitudeSeparator
 from mssbench.models.spectrogram import waveform
 from mssbench.models.wiener import wiener
@@ -39,7 +40,7 @@ class TargetNetworks(MagnitudeSeparator):
         n_fft: int,
         hop: int,
         wiener_iterations: int | None,
-        network: Callable[[], nn.Module],
+        network: Callable[[], TargetNetwork],
     ) -> None:
         super().__init__(targets=targets, channels=channels, n_fft=n_fft, hop=hop)
         if wiener_iterations is not None and len(targets) < 2:
@@ -48,7 +49,10 @@ class TargetNetworks(MagnitudeSeparator):
                 "must be null, since a Wiener filter shares the mixture out among several"
             )
         self.wiener_iterations = wiener_iterations
-        self.networks = nn.ModuleList(network() for _ in targets)
+        networks = [network() for _ in targets]
+        self.networks = nn.ModuleList(networks)
+        if wiener_iterations is None:
+            self.sees(networks[0].reach, grid=networks[0].grid)
 
     def estimate(self, magnitudes: Tensor) -> Tensor:
         """Estimate the targets' magnitudes (batch, targets, channels, bins, frames).

@@ -61,6 +61,7 @@ class FeedForward(MagnitudeSeparator):
         scale = 1 / math.sqrt(n_fft)
         super().__init__(targets=targets, channels=channels, n_fft=n_fft, hop=hop, scale=scale)
         self.C = C
+        self.sees(C)
         width = channels * (n_fft // 2 + 1)
         widths = [(2 * C + 1) * width, *[width] * K]
         self.networks = nn.ModuleList(

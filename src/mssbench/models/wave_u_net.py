@@ -149,6 +149,8 @@ class WaveUNet(Separator):
         padding = "same" if self.padded else "valid"
         if output_samples is None:
             self.multiple = self.grid
+            convolved_samples = (2 * self.grid - 1) * (down_kernel // 2)
+            self.reach = convolved_samples + (self.grid - 1) * (up_kernel // 2 + 1)
         else:
             if down_kernel % 2 == 0 or up_kernel % 2 == 0:
                 raise ValueError(
@@ -157,6 +159,8 @@ class WaveUNet(Separator):
                 )
             lengths = fitting_lengths(output_samples, levels, down_kernel, up_kernel)
             self.input_samples, self.output_samples, self.context = lengths
+            # Of zeros at the end of other lengths.
+            self.reach = self.grid - 1
         widths = [filters * (level + 1) for level in range(levels + 1)]
         self.down = nn.ModuleList(
             nn.Conv1d(inputs, outputs, down_kernel, padding=padding)

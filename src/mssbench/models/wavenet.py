@@ -58,7 +58,8 @@ class Wavenet(Separator):
     input of 9,785 samples gives the paper's 1,601, any other length works. As in the released
     code convolutions are zero padded, the last ones see one sample more at each side of the field
     (its target padding), and this sample is cut from the estimates. The first and the last three
-    of them therefore hear a few zeros. The paper's loss counts the padding samples too, ours does
+    of them therefore hear a few zeros, which a separation with a context of 3 samples or more does
+    without. The paper's loss counts the padding samples too, ours does
     not.
 
     The paper's loss on three instruments, a sum over them, is ``final: {kind: mae, weight: 3}``;
@@ -111,6 +112,8 @@ class Wavenet(Separator):
         self.targets = targets if remainder is None else (*targets, remainder)
         self.probes = ("final", "accompaniment") if self.estimated == 1 else ("final",)
         self.context = stacks * (2**dilations - 1) * (taps // 2)
+        # The first convolution and the head's two, whose target padding takes no part in it.
+        self.reach = taps // 2 + 2 * (HEAD_TAPS // 2)
         self.first = nn.Conv1d(channels, residual, taps, padding="same", bias=False)
         self.blocks = nn.ModuleList(
             GatedBlock(residual, skip, taps, 2**i) for _ in range(stacks) for i in range(dilations)
