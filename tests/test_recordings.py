@@ -194,9 +194,60 @@ def test_a_mistake_is_told_in_a_line(run, tmp_path, capsys, caplog):
         ([song, "--run", run, "--overlap", 1.5], "must be below 1"),
         ([song, "--run", run, "--wiener", 0], "separation.wiener.iterations is 0"),
         ([song, "--run", run, "--shifts", -1], "separation.shifts is -1; it must be at least 0"),
+        ([song, "--run", run, "--output", "intermediate"], "is intermediate; WaveUNet has final"),
+        ([song, "--run", text], "a file of weights ends in .safetensors"),
+        ([song, "--run", "adress"], "has 1 channels; a spatial method needs 2: give a stereo"),
+        ([song, "--run", "none"], "untrained method (adress, duet, ica, mixture, projet)"),
     ]
     for words, message in wrong:
         caplog.clear()
         out = ["--out", str(tmp_path / "out")]
         assert cli.main(["separate", *map(str, words), *out]) == 2
         assert message in caplog.text
+
+
+@pytest.mark.parametrize("samples", [30011, 500])
+def test_without_options_a_recording_is_heard_as_a_whole(run, tmp_path, samples):
+    audio = noise(1, samples).astype(np.float32)
+    song = write(tmp_path / "song.wav", audio, 8000)
+    out = tmp_path / "out"
+    assert cli.main(["separate", str(song), "--run", str(run), "--out", str(out)]) == 0
+    model, _ = load_run(str(run))
+    whole = np.pad(audio, ((0, 0), (0, -samples % model.multiple)))
+    with torch.inference_mode():
+        expected = model(torch.from_numpy(whole)[None])["final"][0, 0].numpy()[:, :samples]
+    (found, _) = separated(out / "song")["vocals"]
+    np.testing.assert_allclose(found.T, expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_what_cannot_be_separated_is_named_and_leaves_no_folder(run, tmp_path, caplog):
+    text = tmp_path / "text.wav"
+    text.write_text("no audio")
+    song = write(tmp_path / "song.wav", noise(1, 100), 8000)
+    out = tmp_path / "new" / "out"
+    assert cli.main(["separate", str(text), "--run", str(run), "--out", str(out)]) == 2
+    assert not out.parent.exists()
+    words = ["separate", str(text), str(song), "--run", str(run), "--out", str(out)]
+    assert cli.main(words) == 2
+    assert [path.name for path in out.iterdir()] == ["song"]
+    assert set(separated(out / "song")) == {"vocals", "accompaniment"}
+    assert f"1 of 2 recordings could not be separated, for the reasons above: {text}" in caplog.text
+    assert "neither libsndfile nor ffmpeg can read" in caplog.text
+
+
+def test_another_output_of_the_model_is_written_where_asked(tmp_path):
+    small = {"N": 8, "L": 16, "B": 8, "H": 8, "X": 2, "levels": 2, "filters": 2}
+    torch.manual_seed(0)
+    model = build("htmd_net", small).eval()
+    config = CONFIG | {"model": {"name": "htmd_net", "params": small}}
+    weights = tmp_path / "model.safetensors"
+    save_file(model.state_dict(), weights, metadata={"config": json.dumps(config)})
+    audio = noise(1, 1024).astype(np.float32)
+    song = write(tmp_path / "song.wav", audio, 8000)
+    with torch.inference_mode():
+        outputs = model(torch.from_numpy(audio)[None])
+    for name in ("final", "intermediate"):
+        words = ["--run", str(weights), "--out", str(tmp_path / name), "--output", name]
+        assert cli.main(["separate", str(song), *words]) == 0
+        (found, _) = separated(tmp_path / name / "song")["vocals"]
+        np.testing.assert_allclose(found.T, outputs[name][0, 0].numpy(), atol=1e-6)

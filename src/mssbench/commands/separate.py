@@ -27,12 +27,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     own.add_argument(
         "--segment", type=positive, help="length the model hears at once (samples at its rate)"
     )
-    own.add_argument("--overlap", type=float, help="share of it that is cross-faded (default 0.25)")
+    own.add_argument(
+        "--overlap",
+        type=float,
+        help="share of it that is cross-faded (default: 0 with the usual context, else 0.25)",
+    )
     own.add_argument(
         "--context",
         type=int,
-        default=0,
-        help="samples at both ends of a segment that are heard only (default: 0)",
+        help="samples at both ends of a segment that are heard only (default: as many as an "
+        "estimate depends on, so that segments say what the whole recording would; 0 where that "
+        "is all of it, as with recurrent layers or norms over time, or where --segment is given)",
+    )
+    own.add_argument(
+        "--output", help="which estimate: final (default), or HTMD-Net's intermediate one"
     )
     own.add_argument(
         "--exact-sum",

@@ -63,7 +63,7 @@ class Spatial(Untrained):
         if len(mixture) != 2:
             raise UserError(
                 f"{type(self).__name__}: the mixture has {len(mixture)} channels; a spatial "
-                "method needs stereo: choose a stereo rendition"
+                "method needs 2: give a stereo recording, or choose a stereo rendition"
             )
         # A copy: torch does not like memory that cannot be written to, as a mapped file's.
         found = self.objects(np.array(mixture, dtype=np.float32))

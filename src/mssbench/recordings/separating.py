@@ -1,7 +1,7 @@
 """One recording, separated at its own rate, channels and length."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,6 +15,7 @@ from mssbench.progress import Progress
 from mssbench.recordings.audio_file import AudioFile
 from mssbench.recordings.resampling import Resampled
 from mssbench.separation import (
+    BATCH,
     PAIR,
     Estimates,
     SeparationConfig,
@@ -24,6 +25,9 @@ from mssbench.separation import (
 
 BLOCK = 1 << 18
 """Samples that are resampled and written at once."""
+
+HEARD = 1 << 20
+"""Of segments with context, which are long, a model hears at once as many as fit in this."""
 
 RESIDUAL = ("accompaniment", "other")
 """Which target is given what a sum lacks: the first of these that there is, else the last one."""
@@ -64,8 +68,8 @@ def separate_recording(
         UserError: the file cannot be read, the disk has too little space or the model does not
             suit the recording.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     with (
+        made(folder),
         TemporaryDirectory(prefix=".unfinished-", dir=folder) as temporary,
         ExitStack() as stack,
     ):
@@ -98,6 +102,20 @@ def separate_recording(
     return files
 
 
+@contextmanager
+def made(folder: Path) -> Iterator[None]:
+    """Make a folder; after a failure, what was made of its path is taken away if it is empty."""
+    new = [part for part in (folder, *folder.parents) if not part.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            for part in new:
+                part.rmdir()
+        raise
+
+
 def written_targets(model: Model) -> tuple[str, ...]:
     """Return what files are written of: a single one of vocals and accompaniment gets the other."""
     return PAIR if len(model.targets) == 1 and model.targets[0] in PAIR else model.targets
@@ -109,7 +127,9 @@ def blocks_of(
     """Return the model's estimates, block by block."""
     if isinstance(model, Untrained):
         return separate_whole(model, heard.read(0, heard.samples), {}, cut)
-    return separate_stream(model, heard.read, heard.samples, cut, level=level)
+    # Without context, what a batch holds may matter: a norm may know nothing else.
+    batch = max(1, min(BATCH, HEARD // cut.segment)) if cut.context else BATCH
+    return separate_stream(model, heard.read, heard.samples, cut, batch=batch, level=level)
 
 
 def followed(estimates: Iterator[Estimates], progress: Progress, rate: int) -> Iterator[Estimates]:

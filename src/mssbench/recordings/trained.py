@@ -6,7 +6,7 @@ from typing import Any
 
 from mssbench.errors import UserError
 from mssbench.models.base import Model, Separator
-from mssbench.models.registry import UNTRAINED, build
+from mssbench.models.registry import UNTRAINED, build, model_class
 from mssbench.models.weights import load_trained
 
 WEIGHTS = "model.safetensors"
@@ -27,7 +27,10 @@ def load_run(text: str) -> tuple[Model, dict[str, Any]]:
     if text in UNTRAINED:
         model = build(text, {})
         if not isinstance(model, Separator) and model.needs_sources:
-            raise UserError(f"--run {text}: it must be told the true sources; choose another")
+            raise UserError(
+                f"--run {text}: it must be told the true sources; choose another, such as "
+                f"{', '.join(told_nothing())}"
+            )
         return model, {}
     return load_trained(find_weights(text))
 
@@ -39,6 +42,11 @@ def find_weights(text: str) -> Path:
         UserError: none or several fit.
     """
     path = Path(text)
+    if path.is_file() and path.suffix != ".safetensors":
+        raise UserError(
+            f"--run {text}: a file of weights ends in .safetensors; what was exported to .pt or "
+            ".onnx is for other programs: give the run it was made of, or its model.safetensors"
+        )
     for candidate in (path, path / WEIGHTS):
         if candidate.is_file():
             return candidate
@@ -51,10 +59,16 @@ def find_weights(text: str) -> Path:
         known = sorted(p.parent.name for p in RESULTS.glob(f"*/*/train/*/{WEIGHTS}"))
         raise UserError(
             f"--run {text}: there is no such run; give a .safetensors file, a run's folder, an "
-            f"untrained method ({', '.join(sorted(UNTRAINED))}) or one of the runs under "
+            f"untrained method ({', '.join(told_nothing())}) or one of the runs under "
             f"{RESULTS}/: {', '.join(known) or 'none yet'}"
         )
     return found[0]
+
+
+def told_nothing() -> list[str]:
+    """Return the untrained methods that need not be told the true sources."""
+    classes = {name: model_class(name) for name in sorted(UNTRAINED)}
+    return [name for name, cls in classes.items() if not getattr(cls, "needs_sources", False)]
 
 
 def name_of(run_id: str) -> str:
