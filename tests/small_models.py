@@ -2,6 +2,7 @@
 
 MASKING = {"N": 16, "L": 8, "B": 6, "H": 12, "X": 3}
 ONE_SCALE = {
+    "targets": ("vocals", "rest"),
     "channels": 1,
     "n_fft": 64,
     "hop": 32,

@@ -4,37 +4,42 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
+from small_models import SMALL
 
 from mssbench import cli
-from mssbench.models.registry import build
+from mssbench.models.registry import SEPARATORS, build
 
-SMALL = {
-    "htmd_net": {
-        **dict.fromkeys(("N", "B", "H"), 8),
-        "X": 2,
-        "filters": 2,
-        "levels": 3,
-        "units": 4,
-    },
-    "conv_tasnet_3x9": {"N": 8, "B": 4, "H": 8, "X": 2},
-    "wave_u_net": {"levels": 3, "filters": 2},
-    "conv_tasnet": {"N": 16, "L": 8, "B": 6, "H": 12, "Sc": 5, "X": 3, "R": 2},
-    "conv_tasnet_music": {
-        "channels": 1,
-        **{"N": 16, "L": 8, "B": 6, "H": 12, "X": 3, "R": 2},
-    },
+SPECTRAL = (
+    "bidirectional_lstm",
+    "conditioned_u_net",
+    "deep_conv_sep",
+    "dense_net",
+    "feed_forward",
+    "m_dense_net",
+    "meta_tasnet",
+    "mm_dense_net",
+    "resnet_latent",
+    "spectrogram_u_net",
+)
+SAMPLES = 640
+# Parts that only other configurations have.
+OTHERS = {
+    "meta_tasnet, plain": ("meta_tasnet", {"encoder": "plain"}),
+    "multiband, full band": ("multiband", {"full_band": True}),
 }
+WAVES = {name: (name, {}) for name in SMALL if name not in SPECTRAL} | OTHERS
 
 
 @pytest.fixture
 def make_run(tmp_path):
-    def make(name):
+    def make(name, params=None):
         torch.manual_seed(0)
-        model = build(name, SMALL[name]).eval()
+        params = SMALL[name] | (params or {})
+        model = build(name, params).eval()
         config = {
-            "model": {"name": name, "params": SMALL[name]},
+            "model": {"name": name, "params": params},
             "rendition": {"rate": 8000, "channels": "mono"},
-            "training": {"crops": {"samples": 512}},
+            "training": {"crops": {"samples": SAMPLES}},
         }
         file = tmp_path / f"{name}.safetensors"
         save_file(model.state_dict(), file, metadata={"config": json.dumps(config)})
@@ -48,7 +53,11 @@ def export(file, out):
 
 
 def noise():
-    return torch.randn(1, 1, 512, generator=torch.Generator().manual_seed(5))
+    return torch.randn(1, 1, SAMPLES, generator=torch.Generator().manual_seed(5))
+
+
+def test_every_trained_model_is_tried():
+    assert SMALL.keys() == SEPARATORS.keys()
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -62,15 +71,15 @@ def test_torchscript_says_what_the_model_says(make_run, tmp_path, name):
     assert {key: bytes(v).decode() for key, v in notes.items()} == {
         "rate": "8000",
         "targets": ",".join(model.targets),
-        "samples": "512",
+        "samples": str(SAMPLES),
     }
 
 
-@pytest.mark.parametrize("name", SMALL)
-def test_onnx_says_what_the_model_says(make_run, tmp_path, name):
+@pytest.mark.parametrize(("name", "params"), WAVES.values(), ids=WAVES)
+def test_onnx_says_what_the_model_says(make_run, tmp_path, name, params):
     pytest.importorskip("onnx")
     runtime = pytest.importorskip("onnxruntime")
-    model, file = make_run(name)
+    model, file = make_run(name, params)
     out = tmp_path / "model.onnx"
     assert export(file, out) == 0
     session = runtime.InferenceSession(str(out), providers=["CPUExecutionProvider"])
@@ -81,8 +90,33 @@ def test_onnx_says_what_the_model_says(make_run, tmp_path, name):
     assert session.get_modelmeta().custom_metadata_map["rate"] == "8000"
 
 
-def test_an_exported_file_separates_like_its_run(make_run, tmp_path):
-    _, file = make_run("wave_u_net")
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [*((n, {}) for n in SPECTRAL), ("multiband", {"encoder": "strong", "N": 64})],
+)
+def test_a_spectrogram_cannot_become_onnx(make_run, tmp_path, caplog, name, params):
+    model, file = make_run(name, params)
+    out = tmp_path / "model.onnx"
+    assert export(file, out) == 2
+    assert f"{type(model).__name__} has a spectrogram, which ONNX has not: write" in caplog.text
+    assert "\n" not in caplog.messages[-1]
+    assert not out.exists()
+
+
+def test_what_torch_prints_of_a_program_that_fails_is_not_shown(
+    make_run, tmp_path, caplog, capfd, monkeypatch
+):
+    pytest.importorskip("onnx")
+    _, file = make_run("feed_forward")
+    monkeypatch.setattr("mssbench.models.export.has_spectrogram", lambda model: False)
+    assert export(file, tmp_path / "model.onnx") == 2
+    assert "FeedForward cannot become ONNX" in caplog.text
+    assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_an_exported_file_separates_like_its_run(make_run, tmp_path, name):
+    _, file = make_run(name)
     out = tmp_path / "exported.safetensors"
     assert export(file, out) == 0
     with safe_open(file, "pt") as one, safe_open(out, "pt") as other:

@@ -18,8 +18,9 @@ class SeparationConfig(PostProcessing):
         segment: length of the model's input (samples).
         overlap: share of a segment's output that the next one covers too, from 0 to below 1.
         context: samples that the model hears more than it says at each side of a segment, beside
-            those that it loses by itself. With at least its receptive field to one side, it says
-            what it would say of the whole song.
+            those that it loses by itself. With at least its ``reach``, it says what it would say of
+            the whole song: segments then begin on its ``grid``, to which the hop and the context
+            are rounded.
         output: which of the model's outputs is kept: the ``final`` one, or HTMD-Net's
             ``intermediate`` one, before the denoising module.
         shifts: the estimates are the mean of those of so many copies of the song, delayed at

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         help="the file: .safetensors (weights with their configuration), .pt (TorchScript) or "
-        ".onnx; the last two take one segment at a time",
+        ".onnx (of models without a spectrogram); the last two take one segment at a time",
     )
 
 

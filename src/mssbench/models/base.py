@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from torch import Tensor, nn
@@ -39,6 +39,9 @@ class Separator(nn.Module, ABC):
             are delayed alike, but for those near its ends.
         reach: at most so many samples to each side of an estimate have a part in it, beside those
             that are lost as context; None where it is all of the excerpt, however long.
+        domain: where it tells sources apart: in the ``waveform``, or what filters that are
+            learned make of it; in the ``magnitudes`` of its spectrogram, whose phases remain; or
+            in the complex ``spectrogram``. Estimates are waveforms in any case.
         rate: the sample rate that it must be given (Hz); None where any will do.
         probes: the points of the network that a loss may look at.
         output_names: those of its outputs that are estimates, any of which may be kept.
@@ -53,6 +56,7 @@ class Separator(nn.Module, ABC):
     context: int = 0
     grid: int = 1
     reach: int | None = None
+    domain: Literal["waveform", "magnitudes", "spectrogram"] = "waveform"
     rate: int | None = None
     probes: tuple[str, ...] = ("final",)
     output_names: tuple[str, ...] = ("final",)

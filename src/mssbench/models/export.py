@@ -1,8 +1,13 @@
 """A trained model as one file for other programs."""
 
+import ctypes
 import json
 import logging
+import os
+import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +18,7 @@ from torch import Tensor, nn
 from mssbench.atomic import atomic_path
 from mssbench.errors import UserError
 from mssbench.models.base import Separator
+from mssbench.models.strong_front_end import LogSpectrogram
 
 FORMATS = (".safetensors", ".pt", ".onnx")
 
@@ -51,10 +57,15 @@ def export(model: Separator, config: dict[str, Any], out: Path) -> None:
 
     Raises:
         UserError: an unknown ending, a package is missing, or the model cannot be put in this
-            form.
+            form: one with a spectrogram cannot become ONNX.
     """
     if out.suffix not in FORMATS:
         raise UserError(f"--out {out}: its ending must be one of {', '.join(FORMATS)}")
+    if out.suffix == ".onnx" and has_spectrogram(model):
+        raise UserError(
+            f"--out {out}: {type(model).__name__} has a spectrogram, which ONNX has not: write "
+            "TorchScript (.pt) or .safetensors"
+        )
     notes = metadata(model, config)
     # torch's exporter brings back the mode that it finds here.
     final = Final(model).eval()
@@ -66,6 +77,12 @@ def export(model: Separator, config: dict[str, Any], out: Path) -> None:
         write = write_torchscript if out.suffix == ".pt" else write_onnx
         write(final, noise(model, samples, 0), notes, temporary)
         compare(final, noise(model, samples, 1), temporary, out)
+
+
+def has_spectrogram(model: Separator) -> bool:
+    """Return whether the model computes a short-time Fourier transform."""
+    parts = model.modules()
+    return model.domain != "waveform" or any(isinstance(p, LogSpectrogram) for p in parts)
 
 
 def metadata(model: Separator, config: dict[str, Any]) -> dict[str, str]:
@@ -118,7 +135,7 @@ def write_onnx(model: Final, example: Tensor, notes: dict[str, str], path: Path)
     level = exporter.level
     exporter.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), silent_output():
             warnings.simplefilter("ignore")
             torch.onnx.export(
                 model,
@@ -139,6 +156,21 @@ def write_onnx(model: Final, example: Tensor, notes: dict[str, str], path: Path)
             spell_out_padding(node)
     onnx.helper.set_model_props(program, notes)
     onnx.save(program, path)
+
+
+@contextmanager
+def silent_output() -> Iterator[None]:
+    """Send what is printed to nowhere: where it fails, torch's C++ prints the whole program."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 1)
+        yield
+    finally:
+        ctypes.CDLL(None).fflush(None)
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def spell_out_padding(convolution: Any) -> None:

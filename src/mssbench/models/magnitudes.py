@@ -28,6 +28,7 @@ class MagnitudeSeparator(Separator):
         ValueError: the hop is longer than a frame.
     """
 
+    domain = "magnitudes"
     probes: tuple[str, ...] = ("final", "magnitudes")
     window: Tensor | None
 

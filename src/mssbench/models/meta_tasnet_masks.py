@@ -68,7 +68,7 @@ class ActiveNorm(nn.Module):
     def forward(self, sequence: Tensor, embeddings: Tensor | None) -> Tensor:
         """Map (batch, instruments, channels, frames) to the same shape."""
         scale, shift = self.affine(embeddings).transpose(0, 1).flatten(1)
-        groups = GROUPS * sequence.shape[1]
+        groups = GROUPS * int(sequence.shape[1])  # a tensor where torch traces
         active = self.activation(sequence).flatten(1, 2)
         # Not the function of torch.nn, which refuses a single frame.
         return torch.group_norm(active, groups, scale, shift, EPSILON).view(sequence.shape)

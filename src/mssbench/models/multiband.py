@@ -171,8 +171,10 @@ class MultiBand(Separator):
         masks = [band(part) for band, part in zip(self.bands, parts, strict=True)]
         if self.full_band is None or self.merge is None:
             return torch.cat(masks, dim=2)
-        both: Tensor = self.merge(torch.cat((*masks, self.full_band(encoded)), dim=2).mT)
-        return both.mT
+        both: Tensor = self.merge(
+            torch.cat((*masks, self.full_band(encoded)), dim=2).transpose(2, 3)
+        )
+        return both.transpose(2, 3)
 
     def forward(self, mixture: Tensor) -> dict[str, Tensor]:
         """Map (batch, channels, samples) to ``final``, (batch, targets, channels, samples)."""

@@ -62,6 +62,7 @@ class ResNetLatent(Separator):
             must be or the exponent is not above 0.
     """
 
+    domain = "spectrogram"
     probes = ("final", "spectra", "sum")
     variants: ClassVar[dict[str, Variant]] = {
         "RA shared decoder": Variant({}, 44100),
