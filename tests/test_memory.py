@@ -62,9 +62,9 @@ def test_the_advice_trains(trained):
     ],
 )
 def test_memory_that_runs_out_in_validation_is_told_with_what_fits(
-    rendition, tmp_path, monkeypatch, most, score, words
+    rendition, tmp_path, monkeypatch, memory, words
 ):
-    compute = WaveUNet.forward
+    compute, (most, score) = WaveUNet.forward, memory
     # Scores of whole songs are computed beside the losses of windows, here with less memory.
     losses = [Objective.__call__, lambda objective, stems: (stems.mean(), {"final": stems.mean()})]
 
