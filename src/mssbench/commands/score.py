@@ -37,7 +37,7 @@ PRELOAD_OF = {
 # Options without which the pipeline's form cannot be, and those that the other form alone has.
 NEEDED, FOLDERS_ONLY = (
     ("config", "run", "rendition", "out"),
-    ("window", "hop", "engine", "device", "measures"),
+    ("protocol", "window", "hop", "engine", "device", "measures"),
 )
 
 
@@ -50,7 +50,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="the true sources; then --estimates is a folder, too",
     )
-    own.add_argument("--window", type=float, help="length of a window in seconds (default: 1)")
+    own.add_argument(
+        "--protocol",
+        metavar="NAME",
+        help="score by a paper's protocol, an entry of scoring/protocols.yaml, such as sisec_2018; "
+        "the options below change single values of it",
+    )
+    own.add_argument(
+        "--window", type=float, help="length of a window in seconds (default: 1, or the protocol's)"
+    )
     own.add_argument("--hop", type=float, help="distance of windows in seconds (default: --window)")
     own.add_argument(
         "--engine", choices=["bss_eval", "museval"], help="what computes (default: bss_eval)"
@@ -241,14 +249,16 @@ def write_table(jobs: Sequence["Job"], out: Path, *, final: bool = True) -> "pd.
     write_scores(out, table)
     if final:
         shutil.rmtree(jobs[0].part.parent)
-    log.info("%s: %d songs; %s", out, len(jobs), silence(table))
+    log.info("%s: %d songs%s", out, len(jobs), silence(table))
     return table
 
 
 def silence(table: "pd.DataFrame") -> str:
-    """Return how many windows have no score."""
+    """Return how many windows have no SDR, after a semicolon; empty where it is not computed."""
     windows = table[table["metric"] == "SDR"]
-    return f"{windows['score'].isna().sum()} of {len(windows)} window scores are none (silence)"
+    if windows.empty:
+        return ""
+    return f"; {windows['score'].isna().sum()} of {len(windows)} window scores are none (silence)"
 
 
 def compare_engines(jobs: Mapping[str, "Job"], count: int) -> None:

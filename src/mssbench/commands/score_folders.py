@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ TABLE, OUT = "scores.parquet", Path("scores")
 AGGREGATION = "song-wise median"
 
 # How folders are scored unless they are told otherwise: as museval does.
-USUAL = {"window": 1.0, "hop": 1.0, "references": "float", "engine": "bss_eval"}
+USUAL = {"window": 1.0, "hop": 1.0, "references": "float"}
 
 
 def score_folders(args: argparse.Namespace) -> None:
@@ -49,7 +50,7 @@ def score_folders(args: argparse.Namespace) -> None:
     run = args.run or args.estimates.resolve().name
     out = args.out or OUT / run
     jobs, failed = make_jobs(pairs, run, protocol, out, args.kept)
-    for remark in pairs.remarks:
+    for remark in (*pairs.remarks, *unlike(jobs)):
         log.warning("%s", remark)
     count = len(jobs) + len(failed)
     failed |= score_songs(jobs, args.workers) if jobs else {}
@@ -64,14 +65,17 @@ def score_folders(args: argparse.Namespace) -> None:
 
 
 def protocol_of(args: argparse.Namespace) -> "Protocol":
-    """Return how to score: by the options, by ``--config``, else as museval does.
+    """Return how to score: by options over ``--config`` or ``--protocol``, else as museval does.
 
     Raises:
-        UserError: a value is none that is allowed.
+        UserError: a value is none that is allowed, or there is no such protocol.
     """
     from mssbench.scoring.protocol import Protocol
+    from mssbench.scoring.protocols import entries
 
-    config: dict[str, Any] = dict(USUAL)
+    if args.protocol is not None and args.protocol not in entries():
+        raise UserError(f"--protocol is {args.protocol!r}; allowed are {', '.join(entries())}")
+    config: dict[str, Any] = {} if args.protocol else dict(USUAL)
     if args.config:
         config = read_config(args.config)
     elif args.window is not None and args.hop is None:
@@ -100,10 +104,28 @@ def make_jobs(
     return jobs, faults
 
 
+def unlike(jobs: Mapping[str, "FolderJob"]) -> list[str]:
+    """Return in what the songs' audio is not that of the protocol, naming songs of each kind."""
+    songs: dict[str, list[str]] = {}
+    for name, job in jobs.items():
+        if job.protocol.rate is None and job.protocol.channels is None:
+            continue
+        try:
+            said = job.protocol.unlike(job.rendition.rate, job.rendition.channel_count)
+        except UserError:
+            continue  # the song's own job says what is wrong with its audio
+        if said:
+            songs.setdefault(said, []).append(name)
+    return [
+        f"{len(names)} of {len(jobs)} songs, such as {names[0]!r}: {said}"
+        for said, names in songs.items()
+    ]
+
+
 def medians(scores: "pd.DataFrame") -> str:
     """Return the medians as text, a line a target and a column a metric."""
     from mssbench.report.aggregate import aggregate
-    from mssbench.scoring.protocol import METRICS
+    from mssbench.scoring.measures import METRICS, measure
 
     targets, found = (list(dict.fromkeys(scores[key])) for key in ("target", "metric"))
     metrics = [*(name for name in METRICS if name in found)]
@@ -111,5 +133,7 @@ def medians(scores: "pd.DataFrame") -> str:
     values = aggregate(scores, targets, metrics, [AGGREGATION])
     table = values.pivot(index="target", columns="metric", values="value").loc[targets, metrics]
     songs = scores["track"].nunique()
-    head = f"Medians over {songs} song{'s'[: songs != 1]} of medians over windows (dB):"
+    others = [f"{name} in {measure(name).unit}" for name in metrics if measure(name).unit != "dB"]
+    units = ", ".join((["dB"] if len(others) < len(metrics) else []) + others)
+    head = f"Medians over {songs} song{'s'[: songs != 1]} of medians over windows ({units}):"
     return f"{head}\n{table.rename_axis(index=None, columns=None).to_string(float_format='%.2f')}"
