@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
-from mssbench.scoring.arrays import score
+from mssbench.scoring.arrays import score, score_systems
 
 if TYPE_CHECKING:
     from mssbench.scoring.bsseval import bss_eval
 
-__all__ = ["bss_eval", "score"]
+__all__ = ["bss_eval", "score", "score_systems"]
 
 
 def __getattr__(name: str) -> Any:

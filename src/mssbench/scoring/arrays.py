@@ -1,31 +1,30 @@
 """Scores of estimates that are arrays in memory."""
 
-from collections.abc import Mapping
-from typing import Literal
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Unpack
 
 import numpy as np
 
+from mssbench.data.own_songs import MIXTURE
 from mssbench.scoring.accompaniment import (
     ACCOMPANIMENT,
     accompaniment_of,
     has_accompaniment,
     sources_of,
 )
-from mssbench.scoring.problems import problems
-from mssbench.scoring.protocol import Protocol
-from mssbench.scoring.song import SongScores, references_of, score_song
+from mssbench.scoring.array_options import SONG, How, protocol_of
+from mssbench.scoring.problems import Problem, problems
+from mssbench.scoring.song import SongScores, references_of, score_song_of_systems
+
+log = logging.getLogger(__name__)
 
 
 def score(
     references: Mapping[str, np.ndarray],
     estimates: Mapping[str, np.ndarray],
     rate: int,
-    *,
-    window: float = 1.0,
-    hop: float | None = None,
-    grid: Literal["float", "pcm16"] = "float",
-    engine: Literal["bss_eval", "museval"] = "bss_eval",
-    name: str = "song",
+    **how: Unpack[How],
 ) -> SongScores:
     """Score the estimates of one song as museval does: BSSEval version 4, and SI-SDR beside it.
 
@@ -39,64 +38,157 @@ def score(
             of any names, and perhaps ``mixture``.
         estimates: target -> its estimate, in the same shape; ``mixture`` is passed over.
         rate: sample rate (Hz).
-        window: length of a window (s).
-        hop: distance of two windows (s); by default the window.
-        grid: ``pcm16`` rounds the references to the values of 16-bit audio, which makes SIR and
-            SAR of resampled audio well-defined; ``float`` takes them as they are.
-        engine: ``bss_eval`` is this package's, ``museval`` the package of that name.
-        name: what the result calls the song.
+        **how: how to score, see ``How``.
 
     Returns:
-        Target -> metric -> values (dB) of windows and of the whole song; NaN where a reference or
-        an estimate is silent. `mssbench.scoring.table.score_table` makes a pandas table of them.
+        Target -> metric -> values of windows and of the whole song, in the unit of the measure
+        (dB, or %); NaN where a reference or an estimate is silent.
+        `mssbench.scoring.table.score_table` makes a pandas table of them.
 
     Raises:
-        ValueError: the arrays are not alike, a sample is no number, an estimate has no reference,
-            there is too little to score, or window, hop or rate are not above 0.
+        ValueError: the arrays are not alike, a sample is no number, channels and samples are
+            swapped, an estimate has no reference, there is too little to score, or an option is
+            none that is allowed.
     """
-    hop = window if hop is None else hop
-    if not (window > 0 and hop > 0 and rate > 0):
-        raise ValueError(f"window is {window} s, hop {hop} s, rate {rate} Hz; give numbers above 0")
+    return score_systems(references, {"": estimates}, rate, **how)[""]
+
+
+def score_systems(
+    references: Mapping[str, np.ndarray],
+    systems: Mapping[str, Mapping[str, np.ndarray]],
+    rate: int,
+    **how: Unpack[How],
+) -> dict[str, SongScores]:
+    """Score the estimates of one song by several systems, going through its references once.
+
+    The values are those of ``score`` for each system alone, up to rounding (below 1e-9 dB), in a
+    part of the time.
+
+    Args:
+        references: as for ``score``.
+        systems: system -> its estimates as for ``score``, all of the same targets.
+        rate: sample rate (Hz).
+        **how: how to score, see ``How``.
+
+    Returns:
+        System -> its scores as of ``score``.
+
+    Raises:
+        ValueError: the systems estimate different targets, or as for ``score``.
+    """
+    if not rate > 0:
+        raise ValueError(f"rate is {rate} Hz; give a number above 0")
+    protocol = protocol_of(how)
     true = {stem: signal(f"reference of {stem}", array) for stem, array in references.items()}
     sources = sources_of(true)
-    if ACCOMPANIMENT in estimates and ACCOMPANIMENT not in true and has_accompaniment(true):
+    made = {system: estimates_of(system, given) for system, given in systems.items()}
+    targets = targets_of(made)
+    if ACCOMPANIMENT in targets and ACCOMPANIMENT not in true and has_accompaniment(true):
         check_alike(true)
         true[ACCOMPANIMENT] = accompaniment_of(true)
-    made = {
-        target: signal(f"estimate of {target}", array)
+    posed = posed_of(sources, list(true), targets)
+    given = {
+        f"{prefix(system)}estimate of {target}": array
+        for system, estimates in made.items()
         for target, array in estimates.items()
-        if target != "mixture"
     }
-    unknown = [target for target in made if target not in true]
+    mixed = how.get("mixture")
+    mixture = None if mixed is None else signal("mixture", mixed)
+    check_alike(given | true | ({} if mixture is None else {"mixture": mixture}))
+    if mixture is None:
+        whole = [MIXTURE] if MIXTURE in true else sources
+        mixture = np.stack([true[stem] for stem in whole]).sum(axis=0, dtype=np.float64)
+    wanted = list(dict.fromkeys(source for problem in posed for source in problem.sources))
+    rounded = references_of([true[w] for w in wanted], wanted, wanted, protocol.references)
+    channels = len(next(iter(true.values())))
+    if unlike := protocol.unlike(rate, channels):
+        log.warning("%s: %s", how.get("name", SONG), unlike)
+    scores = score_song_of_systems(
+        how.get("name", SONG),
+        posed,
+        rounded,
+        list(made.values()),
+        rate=rate,
+        protocol=protocol,
+        mixture=mixture,
+    )
+    return dict(zip(made, scores, strict=True))
+
+
+def prefix(system: str) -> str:
+    """Return how a message names a system; nothing for one without a name."""
+    return f"{system}: " if system else ""
+
+
+def estimates_of(system: str, given: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return a system's estimates but that of the mixture, see ``signal``."""
+    return {
+        target: signal(f"{prefix(system)}estimate of {target}", array)
+        for target, array in given.items()
+        if target != MIXTURE
+    }
+
+
+def targets_of(systems: Mapping[str, Mapping[str, np.ndarray]]) -> list[str]:
+    """Return the targets that every system has estimates of.
+
+    Raises:
+        ValueError: there is no system, or they estimate different targets.
+    """
+    if not systems:
+        raise ValueError("there are no systems to score; give one or more")
+    first = next(iter(systems))
+    for system, estimates in systems.items():
+        if set(estimates) != set(systems[first]):
+            raise ValueError(
+                f"{first} has estimates of {', '.join(systems[first])}, {system} of "
+                f"{', '.join(estimates)}; systems that are scored together need the same targets"
+            )
+    return list(systems[first])
+
+
+def posed_of(
+    sources: Sequence[str], known: Sequence[str], made: Sequence[str]
+) -> tuple[Problem, ...]:
+    """Return what is scored together.
+
+    Raises:
+        ValueError: an estimate has no reference, or there is too little to score.
+    """
+    unknown = [target for target in made if target not in known]
     if unknown:
-        raise ValueError(f"no reference of {', '.join(unknown)}; there are {', '.join(true)}")
+        raise ValueError(f"no reference of {', '.join(unknown)}; there are {', '.join(known)}")
     posed = problems(sources, made)
     if not posed:
         raise ValueError(
             f"estimates of {', '.join(made) or 'nothing'}; scores need vocals and accompaniment, "
             f"or two or more of {', '.join(sources)}"
         )
-    check_alike({f"estimate of {target}": array for target, array in made.items()} | true)
-    wanted = list(dict.fromkeys(source for problem in posed for source in problem.sources))
-    rounded = references_of([true[w] for w in wanted], wanted, wanted, grid)
-    protocol = Protocol(window, hop, grid, engine)
-    return score_song(name, posed, rounded, made, rate=rate, protocol=protocol)
+    return posed
 
 
 def signal(what: str, array: np.ndarray) -> np.ndarray:
     """Return an array as (channels, samples): float32 as it is, others as float64.
 
     Raises:
-        ValueError: it is of another dimension, is empty or has a sample that is no number.
+        ValueError: it is of another dimension, is empty, has more channels than samples or a
+            sample that is no number.
     """
     audio = np.asarray(array)
     if audio.dtype != np.float32:
         audio = audio.astype(np.float64, copy=False)
     if audio.ndim not in (1, 2) or not audio.size:
         raise ValueError(f"{what}: shape {audio.shape}; it must be (channels, samples)")
+    audio = np.atleast_2d(audio)
+    channels, samples = audio.shape
+    if channels > samples:
+        raise ValueError(
+            f"{what}: shape {audio.shape} would be {channels} channels of {samples} samples; it "
+            f"must be (channels, samples): give its transpose, of shape {audio.T.shape}"
+        )
     if not np.isfinite(audio).all():
         raise ValueError(f"{what}: {np.count_nonzero(~np.isfinite(audio))} samples are no numbers")
-    return np.atleast_2d(audio)
+    return audio
 
 
 def check_alike(signals: Mapping[str, np.ndarray]) -> None:

@@ -1,15 +1,17 @@
 """The scores of one song."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mssbench.scoring.measures import MEASURES, hops
 from mssbench.scoring.problems import Problem
 from mssbench.scoring.protocol import Protocol
-from mssbench.scoring.signals import Signals
+from mssbench.scoring.signals import Signals, Silent
 from mssbench.scoring.tracks import Tracks, gathered, together
 
 PCM16 = 2**15
@@ -103,31 +105,82 @@ def score_song(
         mixture: (channels, samples); default: the sum of a problem's sources.
         kept: a folder of what the engine ``bss_eval`` needs of the references, for all systems.
     """
-    if protocol.engine == "museval":
-        from mssbench.scoring.museval_engine import bsseval, silent
-    else:
-        from mssbench.scoring.exact_engine import bsseval, silent
+    how: dict[str, Any] = {"rate": rate, "protocol": protocol, "mixture": mixture, "kept": kept}
+    (scores,) = score_song_of_systems(name, posed, references, [estimates], **how)
+    return scores
+
+
+def score_song_of_systems(
+    name: str,
+    posed: Sequence[Problem],
+    references: Mapping[str, np.ndarray],
+    systems: Sequence[Mapping[str, np.ndarray]],
+    *,
+    rate: int,
+    protocol: Protocol,
+    mixture: np.ndarray | None = None,
+    kept: Path | None = None,
+) -> list[SongScores]:
+    """Score the estimates that several systems have made of one song, each as ``score_song`` does.
+
+    The engine ``bss_eval`` goes through the references once for all of them; ``systems`` are their
+    estimates of the same sources, and the other arguments are those of ``score_song``.
+    """
     window, hop = protocol.samples(rate)
-    windows: dict[str, dict[str, np.ndarray]] = {}
-    song: dict[str, dict[str, float]] = {}
-    nothing: dict[str, None] = {}
+    windows: list[dict[str, dict[str, np.ndarray]]] = [{} for _ in systems]
+    song: list[dict[str, dict[str, float]]] = [{} for _ in systems]
+    nothing: list[dict[str, None]] = [{} for _ in systems]
     for problem in posed:
         truth = together(references, problem.sources)
-        estimated = together(estimates, problem.sources)
+        estimated = [together(estimates, problem.sources) for estimates in systems]
         mixed = truth.sum(axis=0, dtype=np.float64) if mixture is None else mixture
-        signals = Signals(truth, estimated, mixed, rate, window, hop, silent)
-        nothing |= dict.fromkeys(silent_throughout(signals, problem.sources))
-        scores: dict[str, np.ndarray] = {}
-        if protocol.bsseval:
-            how = {"device": protocol.device, "kept": kept} if protocol.engine == "bss_eval" else {}
-            scores = bsseval(truth, estimated, window, hop, protocol.framewise_filters, **how)
-        for number, source in enumerate(problem.sources):
-            if source in problem.reported:
-                found = measured(signals, number, source, protocol.measures)
-                found |= {metric: values[number] for metric, values in scores.items()}
-                windows[source] = {m: v for m, v in found.items() if isinstance(v, np.ndarray)}
-                song[source] = {m: v for m, v in found.items() if not isinstance(v, np.ndarray)}
-    return SongScores(name, window / rate, hop / rate, windows, song, tuple(nothing), hops(rate))
+        bsseval, silent = engine_of(protocol, kept)
+        computed = bsseval(truth, estimated, window, hop) if protocol.bsseval else None
+        for system, made in enumerate(estimated):
+            signals = Signals(truth, made, mixed, rate, window, hop, silent)
+            nothing[system] |= dict.fromkeys(silent_throughout(signals, problem.sources))
+            scores = computed[system] if computed else {}
+            for number, source in enumerate(problem.sources):
+                if source in problem.reported:
+                    found = measured(signals, number, source, protocol.measures)
+                    found |= {metric: values[number] for metric, values in scores.items()}
+                    arrays = {m: v for m, v in found.items() if isinstance(v, np.ndarray)}
+                    windows[system][source] = arrays
+                    song[system][source] = {
+                        m: v for m, v in found.items() if not isinstance(v, np.ndarray)
+                    }
+    every = zip(windows, song, nothing, strict=True)
+    return [
+        SongScores(name, window / rate, hop / rate, of_windows, of_song, tuple(quiet), hops(rate))
+        for of_windows, of_song, quiet in every
+    ]
+
+
+Computed = list[dict[str, np.ndarray]]
+"""Of each system SDR, ISR, SIR and SAR, each (sources, windows)."""
+
+
+def engine_of(protocol: Protocol, kept: Path | None) -> tuple[Callable[..., Computed], Silent]:
+    """Return what computes BSSEval of systems, and what is silent to it.
+
+    The first is called with references (sources, channels, samples), a list of estimates, window
+    and hop (samples).
+    """
+    filters = {"framewise_filters": protocol.framewise_filters}
+    if protocol.engine == "museval":
+        from mssbench.scoring import museval_engine
+
+        def of_systems(
+            truth: np.ndarray, systems: list[np.ndarray], window: int, hop: int
+        ) -> Computed:
+            each = (museval_engine.bsseval(truth, s, window, hop, **filters) for s in systems)
+            return list(each)
+
+        return of_systems, museval_engine.silent
+    from mssbench.scoring import exact_engine
+
+    how: dict[str, Any] = {**filters, "device": protocol.device, "kept": kept}
+    return partial(exact_engine.bsseval_of_systems, **how), exact_engine.silent
 
 
 def silent_throughout(signals: Signals, sources: Sequence[str]) -> list[str]:
