@@ -41,8 +41,9 @@ def row(entry: dict[str, Any]) -> tuple[str, ...]:
 def described() -> list[dict[str, Any]]:
     """Return what each system and variant is.
 
-    Trainable parameters are counted without memory for them. An untrained method, and a system
-    without a variant, are described with their defaults.
+    Trainable parameters are counted without memory for them. A system without a variant is
+    described with its defaults. ``context``, ``multiple``, ``grid`` and ``reach`` (samples) are
+    those of a `Separator`; a method that is not trained is given whole songs.
     """
     import torch
 
@@ -52,7 +53,7 @@ def described() -> list[dict[str, Any]]:
     entries: list[dict[str, Any]] = []
     for name in sorted(MODELS):
         cls = model_class(name)
-        known = getattr(cls, "variants", {}) or {"": Variant({}, 0)}
+        known = cls.variants or {"": Variant({})}
         for variant, configuration in known.items():
             with torch.device("meta"):
                 model = build(name, configuration.params)
@@ -63,8 +64,13 @@ def described() -> list[dict[str, Any]]:
                     "variant": variant,
                     "parameters": parameter_count(model),
                     "rate": configuration.rate or None,
-                    "channels": model.channels if isinstance(model, Separator) else None,
+                    "channels": model.channels,
+                    "context": model.context if isinstance(model, Separator) else 0,
+                    "multiple": model.multiple if isinstance(model, Separator) else 1,
+                    "grid": model.grid if isinstance(model, Separator) else 1,
+                    "reach": model.reach if isinstance(model, Separator) else None,
                     "targets": list(model.targets),
+                    "domain": model.domain,
                     "trained": trained,
                     "params": configuration.params,
                 }

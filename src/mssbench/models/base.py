@@ -20,11 +20,14 @@ class Variant:
 
     Attributes:
         params: arguments of the model's constructor, those that differ from its defaults.
-        rate: sample rate that it is trained at there (Hz).
+        rate: sample rate that it is trained at there (Hz); 0 for a method that is not trained.
     """
 
     params: dict[str, Any]
-    rate: int
+    rate: int = 0
+
+
+Domain = Literal["waveform", "magnitudes", "spectrogram"]
 
 
 class Separator(nn.Module, ABC):
@@ -56,7 +59,7 @@ class Separator(nn.Module, ABC):
     context: int = 0
     grid: int = 1
     reach: int | None = None
-    domain: Literal["waveform", "magnitudes", "spectrogram"] = "waveform"
+    domain: Domain = "waveform"
     rate: int | None = None
     probes: tuple[str, ...] = ("final",)
     output_names: tuple[str, ...] = ("final",)
@@ -132,10 +135,16 @@ class Untrained(ABC):
     Attributes:
         targets: the sources it estimates.
         needs_sources: whether it must be told the true sources, as an oracle must.
+        channels: those of the mixture; None where any number will do.
+        domain: where it tells sources apart, as for a separator.
+        variants: name -> configuration, those that the literature knows.
     """
 
     targets: tuple[str, ...]
     needs_sources: bool = False
+    channels: int | None = None
+    domain: Domain = "waveform"
+    variants: ClassVar[dict[str, Variant]] = {}
 
     @abstractmethod
     def separate(

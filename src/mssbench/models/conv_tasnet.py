@@ -37,15 +37,19 @@ TABLE = (
 def table_variants() -> dict[str, Variant]:
     """Return the paper's configurations: ``best``, the same ``causal``, and all by their letters.
 
-    Every block has a residual path, as in the paper's count of parameters.
+    Every block has a residual path, as in the paper's count of parameters; but for one more, which
+    is the best without the last block's.
     """
     rows: list[dict[str, Any]] = [dict(zip(LETTERS, row, strict=True)) for row in TABLE]
     best = rows[-1]
-    named = {" ".join(f"{letter}{value}" for letter, value in row.items()): row for row in rows}
+    named = {
+        " ".join(f"{letter}{value}" for letter, value in row.items()): row for row in rows[:-1]
+    }
     params = {"best": best, "causal": best | {"norm": "cLN"}, **named}
-    return {
+    variants = {
         name: Variant({**row, "last_residual": True}, rate=8000) for name, row in params.items()
     }
+    return variants | {"best, without what nothing reads": Variant(best, rate=8000)}
 
 
 class ConvTasNet(Separator):

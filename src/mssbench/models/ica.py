@@ -42,6 +42,8 @@ class ICA(Spatial):
         ValueError: the tolerance is not above 0.
     """
 
+    domain = "waveform"
+
     def __init__(
         self,
         *,

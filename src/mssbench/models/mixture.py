@@ -1,10 +1,11 @@
 """The mixture as an estimate: what separating nothing scores."""
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import numpy as np
 
-from mssbench.models.base import Untrained
+from mssbench.models.base import Untrained, Variant
 from mssbench.models.targets import ACCOMPANIMENT, PAIR
 
 
@@ -20,6 +21,11 @@ class Mixture(Untrained):
     Raises:
         ValueError: J is below 2.
     """
+
+    variants: ClassVar[dict[str, Variant]] = {
+        "mixture": Variant({}),
+        "mixture / 4": Variant({"J": 4}),
+    }
 
     def __init__(self, *, targets: tuple[str, ...] = PAIR, J: int | None = None) -> None:
         if J is not None and J < 2:

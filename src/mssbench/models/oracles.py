@@ -8,11 +8,12 @@ all sources but the vocals.
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from typing import ClassVar
 
 import numpy as np
 from scipy.signal import istft, stft
 
-from mssbench.models.base import Untrained
+from mssbench.models.base import Untrained, Variant
 from mssbench.models.targets import FIVE, PAIR, members
 
 EPS = float(np.finfo(np.float64).eps)
@@ -31,6 +32,7 @@ class Oracle(Untrained):
     """
 
     needs_sources = True
+    domain = "spectrogram"
 
     def __init__(self, targets: tuple[str, ...], window: int) -> None:
         self.targets = targets
@@ -117,6 +119,11 @@ class IdealRatioMask(IdealMask):
         ValueError: the exponent is not above 0.
     """
 
+    variants: ClassVar[dict[str, Variant]] = {
+        "IRM1": Variant({"exponent": 1.0}),
+        "IRM2": Variant({"exponent": 2.0}),
+    }
+
     def __init__(
         self, *, exponent: float = 2.0, window: int = 2048, targets: tuple[str, ...] = PAIR
     ) -> None:
@@ -145,6 +152,11 @@ class IdealBinaryMask(IdealMask):
     Raises:
         ValueError: the exponent is not above 0.
     """
+
+    variants: ClassVar[dict[str, Variant]] = {
+        "IBM1": Variant({"exponent": 1.0}),
+        "IBM2": Variant({"exponent": 2.0}),
+    }
 
     def __init__(
         self,

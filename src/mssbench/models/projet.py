@@ -5,12 +5,13 @@ TASLP 24(9), 2016, and the authors' reference code.
 """
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from mssbench.models.base import Variant
 from mssbench.models.divergence import Divergence, Updates
 from mssbench.models.panorama import places
 from mssbench.models.projection_model import (
@@ -27,6 +28,9 @@ from mssbench.models.spatial import Labels, Spatial
 from mssbench.models.spectrogram import spectrogram, waveform
 from mssbench.models.targets import PAIR
 from mssbench.progress import Progress
+
+DELAYED: dict[str, Any] = {"projection_delays": 5, "location_delays": 5, "delay_step": 4.0}
+"""Up to 8 samples between the channels, to either side."""
 
 
 class Projet(Spatial):
@@ -69,6 +73,16 @@ class Projet(Spatial):
     Raises:
         ValueError: a number is out of its range.
     """
+
+    variants: ClassVar[dict[str, Variant]] = {
+        "instantaneous": Variant({}),
+        "delayed": Variant(DELAYED),
+        "Itakura-Saito": Variant({"alpha": 2.0, "beta": 0.0}),
+        "Euclidean": Variant({"beta": 2.0}),
+        "Cauchy heuristic": Variant({"updates": "cauchy_heuristic"}),
+        "Cauchy equalisation": Variant({"updates": "cauchy_equalisation"}),
+        "Cauchy heuristic, delayed": Variant(DELAYED | {"updates": "cauchy_heuristic"}),
+    }
 
     def __init__(
         self,

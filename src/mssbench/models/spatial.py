@@ -12,7 +12,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from mssbench.errors import UserError
-from mssbench.models.base import Untrained
+from mssbench.models.base import Domain, Untrained
 from mssbench.models.targets import ACCOMPANIMENT, PAIR, VOCALS, members
 
 Labels = Literal["centre", "truth"]
@@ -36,6 +36,9 @@ class Spatial(Untrained):
     Raises:
         ValueError: ``centre`` cannot name one of the targets.
     """
+
+    channels = 2
+    domain: Domain = "spectrogram"
 
     def __init__(self, targets: tuple[str, ...], labels: Labels) -> None:
         unnamed = set(targets).difference(PAIR)

@@ -156,7 +156,7 @@ class SpectrogramUNet(MagnitudeSeparator):
     hears log(1 + |X|) without the topmost bin, whose mask is one half. All the frames are heard
     at once: a crop of 127 hops, 97,536 samples with the defaults, gives 128 as in the released
     code, whose first frame begins with the crop while ours is centred there; other numbers are
-    padded to a multiple of 2^levels. The two variants differ in the loss: U7 is trained with
+    padded to a multiple of 2^levels. U7 and U7a differ in the loss alone: U7 is trained with
     ``final: {kind: mse, weight: 1}``, U7a with ``magnitudes: {kind: mae, weight: 1}``.
 
     Args:
@@ -170,7 +170,7 @@ class SpectrogramUNet(MagnitudeSeparator):
         ValueError: n_fft cannot be halved that often, or the hop is not below it.
     """
 
-    variants: ClassVar[dict[str, Variant]] = {"U7": Variant({}, 8192), "U7a": Variant({}, 8192)}
+    variants: ClassVar[dict[str, Variant]] = {"U7, U7a": Variant({}, 8192)}
 
     def __init__(
         self,
