@@ -132,9 +132,9 @@ def test_no_process_that_stops_ends_before_the_state_is_written(rendition, tmp_p
     checkpoints, results = tmp_path / "checkpoints", tmp_path / "results"
     save = checkpoint.save
 
-    def save_slowly(*state):
+    def save_slowly(*state, **how):
         time.sleep(0.5)
-        save(*state)
+        save(*state, **how)
 
     monkeypatch.setattr(checkpoint, "save", save_slowly)
     train = trained(configuration(U_NET), rendition, checkpoints, results, lambda _: stop_after(2))
