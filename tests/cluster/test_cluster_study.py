@@ -62,7 +62,8 @@ def test_jobs_were_given_what_the_profile_asks_for(study):
     (rendition,) = of_rule(study, "rendition")
     assert rendition["Partition"] == "cpu"
     assert gpus_of(rendition) == 0
-    assert "mem=8000M" in rendition["AllocTRES"]
+    # One song at a time.
+    assert "mem=1500M" in rendition["AllocTRES"]
     assert rendition["TimelimitRaw"] == "240"
 
 
