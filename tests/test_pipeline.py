@@ -179,7 +179,8 @@ def test_other_songs_are_rendered_and_everything_follows(project, edit):
 
 def test_a_data_set_of_ones_own_needs_its_entry_and_its_folder(tmp_path):
     project = make_project(tmp_path, tracking="off")
-    (project / "workflow" / "datasets" / "duo.yaml").write_text("stems: [piano, violin]\n")
+    entry = project / "workflow" / "datasets" / "duo.yaml"
+    entry.write_text("stems: [vocals, piano]\n")
     config = project / "config.yaml"
     config.write_text(config.read_text().replace("dataset: synthetic", "dataset: duo"))
     refused = snakemake(project, "--dry-run")
@@ -188,6 +189,10 @@ def test_a_data_set_of_ones_own_needs_its_entry_and_its_folder(tmp_path):
     jobs = planned(project)
     assert jobs["linked_dataset"] == 1
     assert "synthetic_dataset" not in jobs
+    # Of other stems the study's systems have nothing to score.
+    entry.write_text("stems: [piano, violin]\n")
+    refused = snakemake(project, "--dry-run")
+    assert "tables.systems.targets has 'vocals'" in refused.stdout + refused.stderr
 
 
 def write_copy_song(folder, seed=0):
