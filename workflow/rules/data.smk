@@ -26,12 +26,6 @@ if DATASET == "synthetic":
 
 elif config["dataset_path"]:
 
-    @cache
-    def songs_there():
-        """Return the digest of the songs in dataset_path, found once for all that ask for it."""
-        linked = f"results/{DATASET}/{SCALE}/source/dataset.json"
-        return songs_digest(ENTRY, config["dataset_path"], linked)
-
     # Use a copy of a real data set, or a folder of the user's own, where it lies.
     rule linked_dataset:
         input:

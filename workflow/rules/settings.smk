@@ -10,6 +10,7 @@ from mssbench.data.entry_songs import songs_digest
 from mssbench.data.own_entry import find_entry
 from mssbench.errors import UserError
 from mssbench.imported_runs import imported_runs
+from mssbench.masking import has_credentials
 from mssbench.models.registry import address_of
 from mssbench.provenance import source_digest
 from mssbench.report.figures.needs import NEED_WEIGHTS
@@ -21,7 +22,6 @@ from mssbench.run_parts import (
 )
 from mssbench.runs import expand
 from mssbench.study import Studies
-from mssbench.masking import has_credentials
 from mssbench.validation import load_yaml, require_finite, validate
 
 WORKFLOW = Path(workflow.basedir, "workflow")
@@ -147,3 +147,10 @@ def code_of(*modules):
     """Return the digest of modules' source, found once for the many runs that use them."""
     # How a run is tracked is no part of what it computes.
     return source_digest(*modules, without="mssbench.tracking")
+
+
+@cache
+def songs_there():
+    """Return the digest of the songs in dataset_path, found once for all that ask for it."""
+    linked = f"results/{DATASET}/{SCALE}/source/dataset.json"
+    return songs_digest(ENTRY, config["dataset_path"], linked)
