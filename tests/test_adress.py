@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from in_turn import in_turn
 
 from mssbench.errors import UserError
 from mssbench.models.panorama import pan_delay_image
@@ -43,6 +44,14 @@ def test_disjoint_sources_are_recovered(azimuths):
     found = model.objects(truth.sum(axis=0))
     assert found.shape == truth.shape
     assert min(max(sdr(image, estimate) for estimate in found) for image in truth) > 30
+
+
+@pytest.mark.parametrize("azimuths", [None, AZIMUTHS], ids=["found", "given"])
+def test_sources_that_sound_in_turn_are_recovered_exactly(azimuths):
+    truth = in_turn(images())
+    model = build("adress", {"magnitude": "dominant", "azimuths": azimuths})
+    found = model.objects(truth.sum(axis=0))
+    assert min(max(sdr(image, estimate) for estimate in found) for image in truth) > 100
 
 
 def test_peaks_lie_at_the_sources_azimuths():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from in_turn import in_turn
 
 from mssbench.errors import UserError
 from mssbench.models.panorama import pan_delay_image
@@ -51,6 +52,13 @@ def test_disjoint_sources_are_recovered(delays, estimate):
     # The place of an ml estimate is the middle of a histogram's bin.
     least = 30 if estimate == "mask" else 18
     assert min(max(sdr(image, estimate) for estimate in found) for image in images) > least
+
+
+@pytest.mark.parametrize("delays", [DELAYS, (0.0, 0.0, 0.0)], ids=["delays", "levels"])
+def test_sources_that_sound_in_turn_are_recovered_exactly(delays):
+    images = in_turn(places(delays))
+    found = build("duet", {"J": 3}).objects(images.sum(axis=0))
+    assert min(max(sdr(image, estimate) for estimate in found) for image in images) > 100
 
 
 def test_peaks_lie_where_the_sources_are():
