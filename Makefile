@@ -6,11 +6,12 @@
 #   MSSBENCH_KILLS=50 make test ARGS=tests/faults/test_whole_study.py
 #                              a study killed at 50 random moments in place of 2
 #   make test-browser          the listening page in a Chromium
+#   make test-others           against asteroid, demucs and librosa
 #   make test-cluster          the workflow on a SLURM of its own
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce report dashboard test test-browser test-cluster check format lock
+.PHONY: help setup reproduce report dashboard test test-browser test-others test-cluster check format lock
 
 ARGS ?=
 CORES ?= all
@@ -44,6 +45,9 @@ test: setup  ## run all tests
 
 test-browser: setup  ## drive the listening page in Chromium, installed where missing (root, Debian)
 	@bash tests/browser.sh $(ARGS)
+
+test-others: setup  ## compare with asteroid, demucs and librosa, installed apart for it
+	@bash tests/others.sh $(ARGS)
 
 test-cluster: setup  ## run the workflow on a SLURM, installed for it where missing (root, Debian)
 	@bash tests/cluster/run.sh $(ARGS)
