@@ -9,7 +9,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from tracked_store import Switch, begun, contents, eventually, hurry
+from tracked_store import STUDY, Switch, begun, contents, eventually, hurry
 
 from mssbench.cli import main
 from mssbench.errors import UserError
@@ -155,14 +155,6 @@ def dropping():
     server.server_close()
 
 
-STUDY = {
-    "study": "study",
-    "title": "Title",
-    "citation": "Citation",
-    "dataset": "made",
-    "scale": "demo",
-    "rows": [{"experiment": "mix", "label": "Mix", "seed": None, "id": "mix", "kind": "bound"}],
-}
 PUBLISH = ["publish", "--config", json.dumps(STUDY), "--scores", "none", "--rendition", "none"]
 
 

@@ -2,22 +2,13 @@ import json
 import shutil
 
 import pytest
-from tracked_store import Switch, hurry, runs_of
+from tracked_store import STUDY, Switch, hurry, runs_of
 
 from mssbench.cli import main
 from mssbench.tracking import start_run
 from mssbench.tracking.connection import connect
 from mssbench.tracking.journal import journal_file, outbox
 from mssbench.tracking.sync import sync
-
-STUDY = {
-    "study": "study",
-    "title": "Title",
-    "citation": "Citation",
-    "dataset": "made",
-    "scale": "demo",
-    "rows": [{"experiment": "mix", "label": "Mix", "seed": None, "id": "mix", "kind": "bound"}],
-}
 
 
 @pytest.fixture(scope="module")

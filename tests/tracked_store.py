@@ -10,6 +10,16 @@ from werkzeug.serving import make_server
 from mssbench.tracking import sender
 from mssbench.tracking.journal import Journal, journal_file
 
+# The configuration of a study that nothing was trained for.
+STUDY = {
+    "study": "study",
+    "title": "Title",
+    "citation": "Citation",
+    "dataset": "made",
+    "scale": "demo",
+    "rows": [{"experiment": "mix", "label": "Mix", "seed": None, "id": "mix", "kind": "bound"}],
+}
+
 
 def eventually(condition, seconds=120):
     """Wait until a condition holds; return what it says then."""

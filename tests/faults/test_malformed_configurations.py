@@ -1,20 +1,17 @@
 """Configurations with something wrong in a place that is drawn at random."""
 
-import copy
 import json
 import shutil
 
 import figure_data
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from malformed import malformed
 from said import command, content
 from small_runs import AUGMENTATION, HTMD_NET, RANDOM_CROPS, TASNET, U_NET, configuration
 
 from mssbench.scoring.results import write_scores
 
-JUNK = [None, True, -1, 0, 7, 2.5, "", "junk", [], [None], {}, {"junk": 1}, [[1], "a"]]
-NO_NUMBERS = [float("nan"), float("inf"), -float("inf")]
 SEPARATION = {"segment": 4096, "overlap": 0.25}
 SCORING = {"window": 1.0, "hop": 1.0, "references": "pcm16", "engine": "bss_eval"}
 TABLE = {"title": "T", "targets": ["vocals"], "metrics": ["SDR"]}
@@ -40,34 +37,6 @@ CONFIGS = {
     "tables": [{**REPORT, "tables": {"t": TABLE}}],
     "figures": [{**REPORT, "figures": {"f": figure}} for figure in FIGURES],
 }
-
-
-def places(value, path=()):
-    """Return the path of every value in nested maps and lists."""
-    keys = value if isinstance(value, dict) else range(len(value)) if type(value) is list else ()
-    return [path, *(place for key in keys for place in places(value[key], (*path, key)))]
-
-
-@st.composite
-def malformed(draw, verb):
-    """A configuration, as text, with one value replaced, one key gone or one too many."""
-    config = copy.deepcopy(draw(st.sampled_from(CONFIGS[verb])))
-    *above, last = draw(st.sampled_from(places(config)[1:]))
-    holder = config
-    for key in above:
-        holder = holder[key]
-    match draw(st.sampled_from(["replace", "replace", "remove", "add", "cut"])):
-        case "replace":
-            holder[last] = draw(st.sampled_from(JUNK + NO_NUMBERS))
-        case "remove":
-            del holder[last]
-        case "add":
-            extra = holder[last] if isinstance(holder[last], dict) else config
-            extra[draw(st.sampled_from(["", "junk", "from", "kind"]))] = draw(st.sampled_from(JUNK))
-        case "cut":
-            text = json.dumps(config)
-            return text[: draw(st.integers(1, len(text) - 1))]
-    return json.dumps(config)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +86,7 @@ def test_a_malformed_configuration_is_one_line_and_changes_nothing(verb, inputs,
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    @given(malformed(verb))
+    @given(malformed(CONFIGS[verb], json.dumps, "kind"))
     def check(text):
         nonlocal count
         before = content(*folders)

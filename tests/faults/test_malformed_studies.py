@@ -1,14 +1,13 @@
 """Study files and the workflow's configuration with something wrong in a place drawn at random."""
 
-import copy
+from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from malformed import malformed
 from said import content
-from test_malformed_configurations import JUNK, NO_NUMBERS, places
 
 from mssbench.errors import UserError
 from mssbench.imported_runs import imported_runs
@@ -27,26 +26,9 @@ DRAWN = settings(
 )
 
 
-@st.composite
-def malformed(draw, file):
-    """The text of a YAML file with one value replaced, one key gone or one too many."""
-    config = copy.deepcopy(load_yaml(file))
-    *above, last = draw(st.sampled_from(places(config)[1:]))
-    holder = config
-    for key in above:
-        holder = holder[key]
-    match draw(st.sampled_from(["replace", "replace", "remove", "add", "cut"])):
-        case "replace":
-            holder[last] = draw(st.sampled_from(JUNK + NO_NUMBERS))
-        case "remove":
-            del holder[last]
-        case "add":
-            extra = holder[last] if isinstance(holder[last], dict) else config
-            extra[draw(st.sampled_from(["", "junk", "from", "rows"]))] = draw(st.sampled_from(JUNK))
-        case "cut":
-            text = yaml.safe_dump(config, sort_keys=False)
-            return text[: draw(st.integers(1, len(text) - 1))]
-    return yaml.safe_dump(config, sort_keys=False)
+def drawn_from(file):
+    """Return what draws malformed texts of a YAML file."""
+    return malformed([load_yaml(file)], partial(yaml.safe_dump, sort_keys=False), "rows")
 
 
 @pytest.mark.parametrize("name", ["htmd_net", "meta_tasnet", "projet", "resnet_latent"])
@@ -54,7 +36,7 @@ def test_a_malformed_study_is_one_line_and_changes_nothing(name, tmp_path):
     source, counted = ROOT / "workflow" / "studies" / f"{name}.yaml", []
 
     @DRAWN
-    @given(malformed(source))
+    @given(drawn_from(source))
     def check(text):
         (tmp_path / f"{name}.yaml").write_text(text)
         before = content(tmp_path)
@@ -75,7 +57,7 @@ def test_a_malformed_configuration_of_the_workflow_is_one_line():
     schema, counted = load_yaml(SCHEMAS / "config.schema.yaml"), []
 
     @DRAWN
-    @given(malformed(ROOT / "config.yaml"))
+    @given(drawn_from(ROOT / "config.yaml"))
     def check(text):
         try:
             validate(yaml.safe_load(text), schema, "config.yaml")
